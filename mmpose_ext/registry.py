@@ -15,10 +15,8 @@ __all__ = ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFO
 def _child(name: str, *locations: str) -> Registry:
     parent: Registry = getattr(mmpose_registry, name)
     return Registry(
-        parent.name,
-        parent=parent,
-        scope='mmpose_ext',
-        locations=[f'mmpose_ext.{location}' for location in locations])
+        parent.name, parent=parent, scope='mmpose_ext', locations=[f'mmpose_ext.{location}' for location in locations]
+    )
 
 
 KEYPOINT_CODECS = _child('KEYPOINT_CODECS', 'codecs')

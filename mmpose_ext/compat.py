@@ -1,0 +1,81 @@
+"""What mmpose_ext asks of the packages around it, and the one repair it makes to them."""
+
+import warnings
+from typing import Any
+
+import mmcv
+import mmengine
+import mmpose
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.utils import digit_version
+
+__all__ = ['allow_mmengine_checkpoints', 'check_versions']
+
+# (at least, below): what setup.py asks for too
+SUPPORTED = {
+    'torch': ('2.1.0', '3.0.0'),
+    'mmengine': ('0.10.4', '0.11.0'),
+    'mmcv': ('2.1.0', '2.2.0'),
+    'mmpose': ('1.3.0', '1.4.0'),
+}
+
+# HistoryBuffer keeps its statistics as bound methods, which pickle stores as getattr(HistoryBuffer, name)
+_HISTORY_METHODS = ('min', 'max', 'mean', 'current')
+
+
+def check_versions(found: dict[str, str] | None = None) -> None:
+    """Compare versions with the supported ranges.
+
+    Args:
+        found: Version by package name; by default those of the imported packages.
+
+    Raises:
+        ImportError: Naming the package, what was found and what is allowed.
+    """
+    if found is None:
+        found = {module.__name__: str(module.__version__) for module in (torch, mmengine, mmcv, mmpose)}
+    for name, version in found.items():
+        lowest, limit = SUPPORTED[name]
+        # the local part ('+cpu', '+cu121') says how a package was built, not which version it is
+        if not digit_version(lowest) <= digit_version(version.split('+')[0]) < digit_version(limit):
+            raise ImportError(
+                f'mmpose_ext needs {name}>={lowest},<{limit}, found {name} {version}; '
+                f"install a version in that range: pip install '{name}>={lowest},<{limit}'"
+            )
+
+
+def _history_method(owner: Any, name: str) -> Any:
+    """Stand in for ``getattr`` while a checkpoint is read: HistoryBuffer's statistics and nothing else."""
+    if owner is HistoryBuffer and name in _HISTORY_METHODS:
+        return getattr(HistoryBuffer, name)
+    raise ValueError(
+        f"a checkpoint may only look up HistoryBuffer's {', '.join(_HISTORY_METHODS)}, "
+        f'this one asks for {name!r} of {owner!r}: it is refused'
+    )
+
+
+def allow_mmengine_checkpoints() -> None:
+    """Let torch's safe loader read the checkpoints that mmengine writes.
+
+    Since torch 2.6 ``torch.load`` refuses every pickled object it was not told about. mmengine 0.10 stores its message
+    hub (HistoryBuffer objects over numpy arrays) in each checkpoint and then cannot resume from it. The names below
+    are all that such a file uses; anything else, such as a call of ``os.system``, is refused as before.
+    """
+    if digit_version(torch.__version__.split('+')[0]) < digit_version('2.6.0'):
+        return  # these versions load checkpoints without the safe loader
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)  # numpy 2 warns where numpy.core is only named
+        rebuild: Any = np.empty(0).__reduce__()[0]
+        scalar: Any = np.float64(0).__reduce__()[0]
+    numpy_names = [
+        (function, f'numpy.{core}.multiarray.{function.__name__}')
+        for function in (rebuild, scalar)
+        for core in ('core', '_core')
+    ]
+    numpy_dtypes = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)]
+    getattr_names = [(_history_method, f'{module}getattr') for module in ('', 'builtins.', '__builtin__.')]
+    torch.serialization.add_safe_globals(
+        [HistoryBuffer, np.ndarray, np.dtype, *numpy_dtypes, *numpy_names, *getattr_names]
+    )

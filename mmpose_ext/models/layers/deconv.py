@@ -1,0 +1,97 @@
+"""The layers between a backbone's feature map and a head's maps (Simple Baselines, Xiao et al., ECCV 2018).
+
+Assigned to ``deconv_layers``, ``conv_layers`` and ``final_layer`` of a head, they carry the parameter names of MMPose's
+heads, so that checkpoints of either load into the other.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmcv.cnn import build_conv_layer, build_upsample_layer
+from torch import nn
+
+__all__ = ['conv_stack', 'deconv_stack', 'final_conv']
+
+# (padding, output_padding) with which a stride-2 deconvolution doubles the map exactly
+_DECONV_PADDING = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
+
+
+def _pairs(name: str, channels: Sequence[int], kernel_sizes: Sequence[int] | None) -> list[tuple[int, int]]:
+    sizes = () if kernel_sizes is None else tuple(kernel_sizes)
+    if len(channels) != len(sizes):
+        raise ValueError(
+            f"'{name}_kernel_sizes' must have one entry for each of {name}_out_channels={channels!r}, "
+            f'got {kernel_sizes!r}'
+        )
+    return list(zip(channels, sizes, strict=True))
+
+
+def _normalised(layer: nn.Module, channels: int) -> list[nn.Module]:
+    return [layer, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+
+
+def deconv_stack(in_channels: int, out_channels: Sequence[int] | None, kernel_sizes: Sequence[int] | None) -> nn.Module:
+    """Deconvolutions of stride 2, each with batch norm and ReLU: every one doubles the map.
+
+    Args:
+        in_channels: Channels of the feature map (B, C, H, W).
+        out_channels: Channels of each layer; None or empty: no layer.
+        kernel_sizes: 4, 3 or 2 for each layer.
+
+    Returns:
+        A module from (B, in_channels, H, W) to (B, out_channels[-1], H * 2**n, W * 2**n).
+
+    Raises:
+        ValueError: If the lengths differ or a kernel size has no exact doubling.
+    """
+    layers: list[nn.Module] = []
+    for channels, kernel_size in _pairs('deconv', out_channels or (), kernel_sizes if out_channels else ()):
+        if kernel_size not in _DECONV_PADDING:
+            raise ValueError(f"'deconv_kernel_sizes' must hold only 2, 3 or 4, got {kernel_size!r}")
+        padding, output_padding = _DECONV_PADDING[kernel_size]
+        layer = build_upsample_layer(
+            dict(
+                type='deconv',
+                in_channels=in_channels,
+                out_channels=channels,
+                kernel_size=kernel_size,
+                stride=2,
+                padding=padding,
+                output_padding=output_padding,
+                bias=False,
+            )
+        )
+        layers += _normalised(layer, channels)
+        in_channels = channels
+    return nn.Sequential(*layers) if layers else nn.Identity()
+
+
+def conv_stack(in_channels: int, out_channels: Sequence[int] | None, kernel_sizes: Sequence[int] | None) -> nn.Module:
+    """Convolutions of stride 1, each with batch norm and ReLU; odd kernel sizes keep the map's size.
+
+    Arguments and errors as with :func:`deconv_stack`.
+    """
+    layers: list[nn.Module] = []
+    for channels, kernel_size in _pairs('conv', out_channels or (), kernel_sizes if out_channels else ()):
+        layer = build_conv_layer(
+            dict(
+                type='Conv2d',
+                in_channels=in_channels,
+                out_channels=channels,
+                kernel_size=kernel_size,
+                stride=1,
+                padding=(kernel_size - 1) // 2,
+            )
+        )
+        layers += _normalised(layer, channels)
+        in_channels = channels
+    return nn.Sequential(*layers) if layers else nn.Identity()
+
+
+def final_conv(in_channels: int, out_channels: int, final_layer: Mapping[str, Any] | None) -> nn.Module:
+    """The last convolution, 1x1 unless ``final_layer`` says otherwise; None: no layer."""
+    if final_layer is None:
+        return nn.Identity()
+    return build_conv_layer(
+        dict(type='Conv2d', in_channels=in_channels, out_channels=out_channels, kernel_size=1) | dict(final_layer)
+    )

@@ -1,0 +1,104 @@
+"""Training targets of a batch: packed by the pipeline, or drawn from keypoints by the head's codec."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmpose.structures import PoseDataSample
+from torch import Tensor
+
+__all__ = ['gather_keypoints', 'gather_targets']
+
+# where a pipeline with GenerateTarget packs what a codec's encode() returned
+_PACKED = ('gt_instance_labels', 'gt_fields')
+
+
+def _to_device(arrays: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """One float32 tensor of equally shaped arrays; the copy to a GPU does not make the host wait."""
+    tensor = torch.from_numpy(np.stack(arrays).astype(np.float32, copy=False))
+    if device.type == 'cuda':
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+def gather_keypoints(samples: Sequence[PoseDataSample], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Keypoints of top-down samples as tensors.
+
+    Args:
+        samples: B samples, each of one person, packed with ``PackPoseInputs(pack_transformed=True)``.
+        device: Where the tensors shall be.
+
+    Returns:
+        Keypoints (B, K, D) in input pixels, x first, and visibility (B, K), float32.
+
+    Raises:
+        ValueError: If a sample has no transformed keypoints, or not exactly one person.
+    """
+    keypoints, visible = [], []
+    for sample in samples:
+        instances = sample.gt_instances
+        if 'transformed_keypoints' not in instances:
+            raise ValueError(
+                "'data_samples' must hold training targets or 'gt_instances.transformed_keypoints', "
+                f'got instances with {sorted(instances.keys())}; end the pipeline with '
+                "dict(type='PackPoseInputs', pack_transformed=True)"
+            )
+        points, flags = np.asarray(instances.transformed_keypoints), np.asarray(instances.keypoints_visible)
+        if len(points) != 1:
+            raise ValueError(f"'data_samples' must hold one person each (top-down), got {len(points)}")
+        keypoints.append(points[0])
+        # some transforms keep (visible, weight) pairs
+        visible.append(flags[0, ..., 0] if flags.ndim == 3 else flags[0])
+    return _to_device(keypoints, device), _to_device(visible, device)
+
+
+def _packed_targets(samples: Sequence[PoseDataSample], device: torch.device) -> dict[str, Tensor]:
+    """Targets that the pipeline encoded, stacked by name; empty if it did not."""
+    targets: dict[str, list[Tensor]] = {}
+    for sample in samples:
+        for source in _PACKED:
+            for name, value in getattr(sample, source, {}).items():
+                # labels have a people axis of length 1 in front, fields do not
+                targets.setdefault(name, []).append(value[0] if source == 'gt_instance_labels' else value)
+    for name, values in targets.items():
+        if len(values) != len(samples):
+            raise ValueError(
+                f"'data_samples' must all hold the target '{name}' or none of them, "
+                f'got it in {len(values)} of {len(samples)}'
+            )
+    return {name: torch.stack(values).to(device) for name, values in targets.items()}
+
+
+def gather_targets(samples: Sequence[PoseDataSample], codec: Any, device: torch.device) -> dict[str, Tensor]:
+    """Targets of a batch, by the names that the codec's ``encode`` returns.
+
+    If the pipeline encoded them (MMPose's ``GenerateTarget``), the packed ones are taken; otherwise the codec draws
+    them on the device from the samples' keypoints.
+
+    Args:
+        samples: B samples of one person each.
+        codec: The head's codec; needs ``encode_batch`` unless targets are packed.
+        device: Where the targets shall be.
+
+    Returns:
+        Tensors with B in front.
+
+    Raises:
+        ValueError: If the samples hold neither, their input size is not the codec's, or the codec cannot draw batches.
+    """
+    targets = _packed_targets(samples, device)
+    if targets:
+        return targets
+    if not hasattr(codec, 'encode_batch'):
+        raise ValueError(
+            f"'decoder' must be a codec with encode_batch() to draw targets in the head, got "
+            f"{type(codec).__name__}; take one of mmpose_ext's, or put GenerateTarget into the pipeline"
+        )
+    for sample in samples:
+        size = tuple(sample.metainfo.get('input_size', codec.input_size))
+        if size != tuple(codec.input_size):
+            raise ValueError(
+                f"'input_size' of the pipeline must be that of the head's codec, {tuple(codec.input_size)}, got {size}"
+            )
+    return codec.encode_batch(*gather_keypoints(samples, device))
