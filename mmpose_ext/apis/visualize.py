@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from mmengine.structures import InstanceData
 from mmpose.apis import inference_topdown, init_model
+from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.structures import PoseDataSample, merge_data_samples
 from mmpose.visualization import PoseLocalVisualizer
-from torch import nn
 from xtcocotools.coco import COCO
 
 __all__ = ['draw_heatmaps', 'draw_predictions', 'plot_curves', 'predict_picture', 'read_scalars']
@@ -19,7 +19,7 @@ __all__ = ['draw_heatmaps', 'draw_predictions', 'plot_curves', 'predict_picture'
 _DRAWN_WIDTH = 800  # small pictures are enlarged to about this many pixels, so that lines and joints stay apart
 
 
-def predict_picture(model: nn.Module, picture: str, boxes: np.ndarray) -> list[PoseDataSample]:
+def predict_picture(model: BasePoseEstimator, picture: str, boxes: np.ndarray) -> list[PoseDataSample]:
     """Predict everybody in a picture, heat maps included.
 
     Args:
@@ -38,6 +38,14 @@ def predict_picture(model: nn.Module, picture: str, boxes: np.ndarray) -> list[P
         model.test_cfg['output_heatmaps'] = before
 
 
+def _read(picture: str) -> np.ndarray:
+    """Picture as (H, W, 3) in the order RGB."""
+    image = cv2.imread(picture)
+    if image is None:
+        raise ValueError(f"'picture' must be a file that OpenCV can read, got {picture!r}")
+    return image[..., ::-1]
+
+
 def _enlarged(image: np.ndarray, instances: InstanceData) -> tuple[np.ndarray, InstanceData]:
     """Image and instances (keypoints (N, K, 2), boxes (N, 4) in pixels) scaled up by a whole number."""
     factor = max(1, round(_DRAWN_WIDTH / image.shape[1]))
@@ -50,7 +58,11 @@ def _enlarged(image: np.ndarray, instances: InstanceData) -> tuple[np.ndarray, I
 
 
 def draw_predictions(
-    model: nn.Module, picture: str, samples: Sequence[PoseDataSample], out_file: str, score_threshold: float = 0.3
+    model: BasePoseEstimator,
+    picture: str,
+    samples: Sequence[PoseDataSample],
+    out_file: str,
+    score_threshold: float = 0.3,
 ) -> None:
     """Draw the predicted skeletons of a picture, with the boxes they were cropped by.
 
@@ -61,7 +73,7 @@ def draw_predictions(
         out_file: Where the drawn picture goes.
         score_threshold: Joints with a lower score are left out.
     """
-    image, instances = _enlarged(cv2.imread(picture)[..., ::-1], merge_data_samples(list(samples)).pred_instances)
+    image, instances = _enlarged(_read(picture), merge_data_samples(list(samples)).pred_instances)
     size = max(2, image.shape[1] // 250)
     visualizer = PoseLocalVisualizer(radius=size + 1, line_width=size)
     visualizer.set_dataset_meta(model.dataset_meta)
@@ -78,7 +90,9 @@ def draw_predictions(
     )
 
 
-def draw_heatmaps(model: nn.Module, picture: str, sample: PoseDataSample, out_file: str, columns: int = 6) -> None:
+def draw_heatmaps(
+    model: BasePoseEstimator, picture: str, sample: PoseDataSample, out_file: str, columns: int = 6
+) -> None:
     """Draw the heat map of every joint of one person over its crop, with the decoded point.
 
     Args:
@@ -95,7 +109,7 @@ def draw_heatmaps(model: nn.Module, picture: str, sample: PoseDataSample, out_fi
     to_crop = np.array([width, height]) / scale
     offset = center - 0.5 * scale
     matrix = np.array([[to_crop[0], 0, -offset[0] * to_crop[0]], [0, to_crop[1], -offset[1] * to_crop[1]]])
-    crop = cv2.warpAffine(cv2.imread(picture)[..., ::-1], matrix, (width, height))
+    crop = cv2.warpAffine(_read(picture), matrix, (width, height))
     maps = sample.pred_fields.heatmaps.float().cpu().numpy()
     points = (sample.pred_instances.keypoints[0] - offset) * to_crop
     scores = sample.pred_instances.keypoint_scores[0]
