@@ -37,7 +37,7 @@ class DarkHeatmap(BaseKeypointCodec):
     the released program) give the same point wherever the modulated map reaches down to zero and neither clips a
     value that the Newton step reads: the step does not see a common factor.
 
-    A map that shows no joint (all zero, negative, with a NaN or +inf in it) decodes to (0, 0) with a score of 0 or
+    A map that shows no joint (constant, negative, with a NaN or +inf in it) decodes to (0, 0) with a score of 0 or
     less. Points are finite, and inside the picture unless ``max_offset`` is None.
 
     Args:

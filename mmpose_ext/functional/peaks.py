@@ -13,9 +13,10 @@ __all__ = ['find_peaks', 'quarter_shift']
 def find_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """The highest cell of every map.
 
-    A map without a finite maximum above zero (all zero, negative, with a NaN or +inf in it) shows no joint: its cell
-    is (0, 0) and its score is not above zero (the maximum if that is finite, else 0). A maximum over NaN is NaN, so
-    this check reads one value a map and costs no second pass. Of equal maxima the first in reading order is taken.
+    A map without a finite maximum above zero (all zero, negative, with a NaN or +inf in it) and a constant map show no
+    joint: the cell is (0, 0) and the score is not above zero (a finite maximum below zero is kept). A maximum over
+    NaN is NaN, so these checks read a few values a map and cost no second pass over it. Of equal maxima the first in
+    reading order is taken.
 
     Args:
         heatmaps: (..., H, W), any float type.
@@ -28,10 +29,14 @@ def find_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     # contiguous cells: take the maximum of such strips of rows first, then the argmax inside the best strip only
     rows = math.gcd(height, 1 << max(128 // width, 1).bit_length() - 1)
     strips = heatmaps.reshape(*heatmaps.shape[:-2], height // rows, rows * width)
-    best = strips.amax(-1).argmax(-1)
+    maxima = strips.amax(-1)
+    best = maxima.argmax(-1)
     strip = strips.gather(-2, best[..., None, None].expand(*best.shape, 1, rows * width))[..., 0, :]
     index = strip.argmax(-1)
     scores = strip.gather(-1, index[..., None])[..., 0].nan_to_num(0.0, 0.0, 0.0)
+    # every strip as high as the best, and nothing lower in that one
+    constant = torch.minimum(maxima.amin(-1), strip.amin(-1)) == scores
+    scores = torch.where(constant, scores.clamp(max=0), scores)
     y = torch.div(index, width, rounding_mode='floor')
     cells = torch.stack((index - y * width, best * rows + y), -1)
     return cells * (scores > 0)[..., None], scores
