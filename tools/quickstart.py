@@ -15,7 +15,7 @@ def parse_args() -> argparse.Namespace:
         '--config',
         type=Path,
         help='config to train',
-        default=ROOT / 'configs/dark/dark_r18_1xb32-10e_synthetic-128x96.py',
+        default=ROOT / 'configs/dark/dark_res18_1xb32-10e_synthetic-128x96.py',
     )
     parser.add_argument('--data-dir', type=Path, help='synthetic data set', default=ROOT / 'data/synthetic')
     parser.add_argument('--work-dir', type=Path, help='results', default=ROOT / 'work_dirs/quickstart')
