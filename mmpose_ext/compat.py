@@ -1,6 +1,9 @@
 """What mmpose_ext asks of the packages around it, and the one repair it makes to them."""
 
 import warnings
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from typing import Any
 
 import mmcv
@@ -19,6 +22,7 @@ SUPPORTED = {
     'mmengine': ('0.10.4', '0.11.0'),
     'mmcv': ('2.1.0', '2.2.0'),
     'mmpose': ('1.3.0', '1.4.0'),
+    'mmdet': ('3.2.0', '3.4.0'),
 }
 
 # HistoryBuffer keeps its statistics as bound methods, which pickle stores as getattr(HistoryBuffer, name)
@@ -29,13 +33,16 @@ def check_versions(found: dict[str, str] | None = None) -> None:
     """Compare versions with the supported ranges.
 
     Args:
-        found: Version by package name; by default those of the imported packages.
+        found: Version by package name; by default those of the packages here.
 
     Raises:
         ImportError: Naming the package, what was found and what is allowed.
     """
     if found is None:
         found = {module.__name__: str(module.__version__) for module in (torch, mmengine, mmcv, mmpose)}
+        # importing mmdet takes seconds, and MMPose needs it only for its models
+        with suppress(PackageNotFoundError):
+            found['mmdet'] = version_of('mmdet')
     for name, version in found.items():
         lowest, limit = SUPPORTED[name]
         # the local part ('+cpu', '+cu121') says how a package was built, not which version it is
