@@ -49,6 +49,8 @@ prints() {
     ready_print=$(fingerprint -- "$libraries_print" "$compiled_print" "$dev_print" "$package_print")
 }
 
+is_ready() { is_stamped ready "$ready_print" && python_version "$VENV/bin/python" >/dev/null; }
+
 pip_install() { "$VENV/bin/python" -m pip install --no-input --progress-bar off "$@"; }
 
 pin() { grep -h "^$1==" $PINS/*.txt | grep -v "python_version" | head -n 1; } # NAME: its line in the pins of both stacks
@@ -113,7 +115,7 @@ build_environment() {
         echo "$venv_print" >"$STAMPS/venv"
     else
         python=$(find_python)
-        rm -f "$STAMPS/venv"
+        rm -f "$STAMPS"/*
     fi
     check_compiler "$python"
     if is_stamped stack "$stack_print"; then check_disk 2; else check_disk $DISK_GB; fi
@@ -139,7 +141,8 @@ build_environment() {
     step package "$package_print" 'mmpose_ext itself, editable' progress_pip \
         pip_install --no-deps --no-build-isolation -e .
     step ready "$ready_print" 'Import test' progress_pip \
-        python -c 'import mmcv.ops, mmdet, mmpose.apis, mmpose_ext.registry, xtcocotools.coco'
+        python -W ignore -c 'import importlib.util, mmcv.ops, mmdet, mmpose.apis, xtcocotools.coco
+assert importlib.util.find_spec("mmpose_ext")'
     rm -rf "$TMPDIR"
     echo "Environment ready after $(minutes $SECONDS)"
 }
@@ -153,18 +156,24 @@ run_settings() {
     if [ ${#CACHE} -le 60 ]; then export TMPDIR=$CACHE/tmp; fi
 }
 
-unset PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0
-prints
-if ! is_stamped ready "$ready_print" || ! python_version "$VENV/bin/python" >/dev/null; then
-    mkdir -p "$CACHE"
-    exec 9>"$CACHE/setup-$STACK.lock"
-    if command -v flock >/dev/null && ! flock -n 9; then
-        echo 'Another start is building this environment: waiting for it'
-        flock 9
+# A function, because bash reads a script as it runs it: an edit during the build must not reach this run.
+main() {
+    unset PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX
+    export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0
+    prints
+    if ! is_ready; then
+        mkdir -p "$CACHE"
+        exec 9>"$CACHE/setup-$STACK.lock"
+        if command -v flock >/dev/null && ! flock -n 9; then
+            echo 'Another start is building this environment: waiting for it'
+            flock 9
+        fi
+        if ! is_ready; then build_environment; fi
+        exec 9>&-
     fi
-    if ! is_stamped ready "$ready_print"; then build_environment; fi
-    exec 9>&-
-fi
-run_settings
-if [ $# -gt 0 ]; then exec "$@"; fi
+    run_settings
+    if [ $# -gt 0 ]; then exec "$@"; fi
+}
+
+main "$@"
+exit
