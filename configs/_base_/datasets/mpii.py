@@ -1,0 +1,46 @@
+"""MPII, single person, in the format of MMPose. The files mpii_<height>x<width>.py add the size."""
+
+# The one place of the folder; MPII_ROOT in the environment overrides it.
+data_root = '{{$MPII_ROOT:data/mpii}}/'
+
+loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
+# scale s = .25, rotation r = 30, no half body (coco.py tells how s and r become these arguments)
+augmentation = [
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.75, 1.25), rotate_factor=60, rotate_prob=0.6),
+]
+# Training samples carry their keypoints in input pixels; the head draws its targets from them.
+packing = dict(type='PackPoseInputs', pack_transformed=True)
+
+train_dataloader = dict(
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='MpiiDataset',
+        data_root=data_root,
+        ann_file='annotations/mpii_train.json',
+        data_prefix=dict(img='images/'),
+    ),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type='MpiiDataset',
+        data_root=data_root,
+        ann_file='annotations/mpii_val.json',
+        # head sizes, by which PCKh measures
+        headbox_file=data_root + 'annotations/mpii_gt_val.mat',
+        data_prefix=dict(img='images/'),
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+
+# PCKh at .5 ('PCK', and joint by joint) and at .1 ('PCK@0.1')
+val_evaluator = dict(type='MpiiPCKAccuracy')
+test_evaluator = val_evaluator

@@ -1,0 +1,49 @@
+"""Synthetic people in COCO's format, drawn by tools/dataset_converters/make_synthetic_dataset.py.
+
+The files synthetic_<height>x<width>.py add the size.
+"""
+
+# The one place of the folder; SYNTHETIC_ROOT in the environment overrides it.
+data_root = '{{$SYNTHETIC_ROOT:data/synthetic}}/'
+
+loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
+# scale s = .25, rotation r = 30, no half body: mild, for a network that is trained for a few epochs only
+augmentation = [
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.75, 1.25), rotate_factor=60, rotate_prob=0.6),
+]
+# Training samples carry their keypoints in input pixels; the head draws its targets from them.
+packing = dict(type='PackPoseInputs', pack_transformed=True)
+
+train_dataloader = dict(
+    num_workers=1,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='CocoDataset',
+        data_root=data_root,
+        ann_file='annotations/person_keypoints_train.json',
+        data_prefix=dict(img='train/'),
+    ),
+)
+
+val_annotations = 'annotations/person_keypoints_val.json'
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    # people are cut out by their true boxes
+    dataset=dict(
+        type='CocoDataset',
+        data_root=data_root,
+        ann_file=val_annotations,
+        data_prefix=dict(img='val/'),
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='CocoMetric', ann_file=data_root + val_annotations)
+test_evaluator = val_evaluator

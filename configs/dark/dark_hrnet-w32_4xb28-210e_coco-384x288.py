@@ -1,0 +1,23 @@
+"""DARK, HRNet-W32, COCO 384x288 (table 4)."""
+
+_base_ = [
+    '../_base_/datasets/coco_384x288.py',
+    '../_base_/models/hrnet-w32.py',
+    '../_base_/schedules/adam_210e.py',
+    '../_base_/default_runtime.py',
+]
+
+batch_size = 28
+train_dataloader = dict(batch_size=batch_size)
+auto_scale_lr = dict(base_batch_size=4 * batch_size)
+
+model = dict(
+    head=dict(
+        decoder=dict(
+            input_size=_base_.input_size,
+            heatmap_size=tuple(side // 4 for side in _base_.input_size),
+            sigma=3,
+            blur_kernel_size=11,
+        ),
+    )
+)

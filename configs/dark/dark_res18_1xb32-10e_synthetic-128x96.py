@@ -1,0 +1,23 @@
+"""DARK, a small ResNet-18, synthetic people at 128x96: minutes on two CPU cores."""
+
+_base_ = [
+    '../_base_/datasets/synthetic_128x96.py',
+    '../_base_/models/res18-small.py',
+    '../_base_/schedules/adam_10e.py',
+    '../_base_/default_runtime.py',
+]
+
+batch_size = 32
+train_dataloader = dict(batch_size=batch_size)
+auto_scale_lr = dict(base_batch_size=batch_size)
+
+model = dict(
+    head=dict(
+        decoder=dict(
+            input_size=_base_.input_size,
+            heatmap_size=tuple(side // 4 for side in _base_.input_size),
+            sigma=1,
+            blur_kernel_size=3,
+        ),
+    )
+)

@@ -1,0 +1,24 @@
+"""DARK, Simple Baseline with ResNet-50, COCO 128x96 (table 5)."""
+
+_base_ = [
+    '../_base_/datasets/coco_128x96.py',
+    '../_base_/models/res50.py',
+    '../_base_/schedules/adam_140e.py',
+    '../_base_/default_runtime.py',
+]
+
+pipeline = [*_base_.loading, *_base_.augmentation_whole_body, _base_.crop, _base_.packing]
+batch_size = 64
+train_dataloader = dict(batch_size=batch_size, dataset=dict(pipeline=pipeline))
+auto_scale_lr = dict(base_batch_size=2 * batch_size)
+
+model = dict(
+    head=dict(
+        decoder=dict(
+            input_size=_base_.input_size,
+            heatmap_size=tuple(side // 4 for side in _base_.input_size),
+            sigma=1,
+            blur_kernel_size=3,
+        ),
+    )
+)
