@@ -1,0 +1,70 @@
+"""Fixtures of all tests: fixed seeds, MMPose's default scope, reference data beside the repository."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+
+sys.path.insert(0, str(Path(__file__).parent))  # for helpers.py: tests are files, not a package
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / 'shared'
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line('markers', 'cuda: needs a CUDA device, skipped by name without one')
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if 'cuda' in item.keywords:
+            item.add_marker(pytest.mark.skip(reason='needs a CUDA device'))
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers_every_time() -> None:
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def mmpose_scope() -> Iterator[None]:
+    """The scope of the configs: names without a prefix are MMPose's, ours carry theirs."""
+    from mmpose.utils import register_all_modules
+
+    register_all_modules(init_default_scope=False)
+    with DefaultScope.overwrite_default_scope('mmpose'):
+        yield
+
+
+@pytest.fixture
+def reference() -> Callable[[str], dict[str, np.ndarray]]:
+    """Arrays that the authors' released programs computed, by the name of the file."""
+
+    def load(name: str) -> dict[str, np.ndarray]:
+        path = SHARED / 'reference' / f'{name}.npz'
+        if not path.exists():
+            pytest.skip(f'reference arrays not found: ../shared/reference/{name}.npz')
+        with np.load(path) as arrays:
+            return dict(arrays)
+
+    return load
+
+
+@pytest.fixture
+def pictures() -> Callable[[str], Path]:
+    """Folder with a few real pictures of a data set and their annotations."""
+
+    def find(name: str) -> Path:
+        path = SHARED / 'data' / name
+        if not path.is_dir():
+            pytest.skip(f'sample pictures not found: ../shared/data/{name}')
+        return path
+
+    return find

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+import torch
+from mmpose.codecs import MSRAHeatmap
+
+from mmpose_ext.functional import heatmap_to_input, input_to_heatmap, input_to_unit, unit_to_input
+
+INPUT, HEATMAP = (192, 256), (48, 32)  # different strides on x and y
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('axes', [2, 3])
+@pytest.mark.parametrize('there, back', [(input_to_heatmap, heatmap_to_input), (input_to_unit, unit_to_input)])
+def test_there_and_back(kind, axes, there, back):
+    points = np.random.default_rng(0).normal(50, 80, (4, 7, axes))
+    points = torch.from_numpy(points) if kind == 'torch' else points
+    sizes = (INPUT, HEATMAP) if there is input_to_heatmap else (INPUT,)
+    moved = there(points, *sizes)
+    assert type(moved) is type(points)
+    assert moved.dtype == points.dtype
+    np.testing.assert_allclose(back(moved, *sizes), points, atol=1e-12)
+    np.testing.assert_allclose(there(back(points, *sizes), *sizes), points, atol=1e-12)
+    assert abs(moved - points)[..., :2].min() > 0, 'x and y must be converted'
+    assert axes == 2 or (moved[..., 2] == points[..., 2]).all(), 'depth must not be'
+
+
+@pytest.mark.parametrize('as_array', [np.array, torch.tensor])
+def test_cell_i_sits_at_pixel_i_times_stride(as_array):
+    cells = as_array([[0.0, 0.0], [1.0, 1.0], [12.0, 10.0]])
+    expected = [[0, 0], [4, 8], [48, 80]]
+    np.testing.assert_allclose(heatmap_to_input(cells, INPUT, HEATMAP), expected)
+    np.testing.assert_allclose(input_to_unit(as_array(expected), INPUT), [[0, 0], [4 / 192, 8 / 256], [0.25, 80 / 256]])
+
+
+def test_convention_is_that_of_mmpose():
+    points = np.random.default_rng(0).uniform(0, 190, (1, 17, 2)).astype(np.float32)
+    scale = MSRAHeatmap(INPUT, HEATMAP, sigma=2).scale_factor
+    np.testing.assert_allclose(input_to_heatmap(points, INPUT, HEATMAP), points / scale, rtol=1e-6)
+
+
+@pytest.mark.parametrize('convert', [input_to_heatmap, heatmap_to_input])
+def test_whole_numbers_are_not_truncated(convert):
+    points = np.array([[3, 5], [7, 9]])
+    result = convert(points, INPUT, HEATMAP)
+    np.testing.assert_allclose(result, convert(points.astype(float), INPUT, HEATMAP))
+    np.testing.assert_allclose(convert(torch.from_numpy(points), INPUT, HEATMAP), result)
+
+
+def test_input_is_left_alone_and_gradients_pass():
+    points = torch.tensor([[8.0, 16.0, 3.0]], requires_grad=True)
+    input_to_heatmap(points, INPUT, HEATMAP).sum().backward()
+    assert points.tolist() == [[8.0, 16.0, 3.0]]
+    assert points.grad.tolist() == [[0.25, 0.125, 1.0]]
