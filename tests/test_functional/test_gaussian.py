@@ -52,7 +52,8 @@ def test_numpy_equals_torch(unbiased):
 
 
 @pytest.mark.parametrize(
-    'dtype, tolerance', [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 0.05), (torch.float16, 5e-3)]
+    ('dtype', 'tolerance'),
+    [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 0.05), (torch.float16, 5e-3)],
 )
 @pytest.mark.parametrize('unbiased', [True, False])
 def test_dtype_is_kept(dtype, tolerance, unbiased):
@@ -102,7 +103,7 @@ def test_equal_to_the_released_generator(reference, case):
     np.testing.assert_array_equal(weights, arrays[f'{case}_weights'])
 
 
-@pytest.mark.parametrize('unbiased, sigma', [(True, 2.0), (True, 1.5), (True, 1.0), (False, 2.0), (False, 1.0)])
+@pytest.mark.parametrize(('unbiased', 'sigma'), [(True, 2.0), (True, 1.5), (True, 1.0), (False, 2.0), (False, 1.0)])
 def test_equal_to_mmpose_where_that_follows_the_released_program(unbiased, sigma):
     size, radius = (24, 32), 3 * sigma
     centers = centers_in_and_around(300, size, sigma)
@@ -159,16 +160,16 @@ def test_inputs_are_left_alone():
 
 
 @pytest.mark.parametrize(
-    'change, message',
+    ('change', 'message'),
     [
-        (dict(centers=np.zeros((2, 3, 3))), r"'centers' must have shape \(\.\.\., K, 2\), got shape \(2, 3, 3\)"),
-        (dict(visible=np.ones((3, 2))), r"'visible' must have shape \(2, 3\), .* got \(3, 2\)"),
-        (dict(size=(0, 8)), r"'size' must be \(width, height\), two whole numbers > 0, got \(0, 8\)"),
-        (dict(sigma=0.0), r"'sigma' must be a finite number > 0, got 0\.0"),
-        (dict(sigma=float('nan')), r"'sigma' must be a finite number > 0, got nan"),
+        ({'centers': np.zeros((2, 3, 3))}, r"'centers' must have shape \(\.\.\., K, 2\), got shape \(2, 3, 3\)"),
+        ({'visible': np.ones((3, 2))}, r"'visible' must have shape \(2, 3\), .* got \(3, 2\)"),
+        ({'size': (0, 8)}, r"'size' must be \(width, height\), two whole numbers > 0, got \(0, 8\)"),
+        ({'sigma': 0.0}, r"'sigma' must be a finite number > 0, got 0\.0"),
+        ({'sigma': float('nan')}, r"'sigma' must be a finite number > 0, got nan"),
     ],
 )
 def test_bad_arguments(change, message):
-    arguments = dict(centers=np.zeros((2, 3, 2)), visible=np.ones((2, 3)), size=SIZE, sigma=2.0)
+    arguments = {'centers': np.zeros((2, 3, 2)), 'visible': np.ones((2, 3)), 'size': SIZE, 'sigma': 2.0}
     with pytest.raises(ValueError, match=message):
         gaussian_targets(**arguments | change)

@@ -10,7 +10,7 @@ INPUT, HEATMAP = (192, 256), (48, 32)  # different strides on x and y
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
 @pytest.mark.parametrize('axes', [2, 3])
-@pytest.mark.parametrize('there, back', [(input_to_heatmap, heatmap_to_input), (input_to_unit, unit_to_input)])
+@pytest.mark.parametrize(('there', 'back'), [(input_to_heatmap, heatmap_to_input), (input_to_unit, unit_to_input)])
 def test_there_and_back(kind, axes, there, back):
     points = np.random.default_rng(0).normal(50, 80, (4, 7, axes))
     points = torch.from_numpy(points) if kind == 'torch' else points

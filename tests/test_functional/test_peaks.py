@@ -25,7 +25,7 @@ SIZES = [
 ]
 
 
-@pytest.mark.parametrize('width, height', SIZES)
+@pytest.mark.parametrize(('width', 'height'), SIZES)
 def test_equal_to_argmax(width, height):
     maps = np.random.default_rng(0).random((4, 5, height, width)).astype(np.float32)
     cells, scores = find_peaks(torch.from_numpy(maps))
@@ -37,7 +37,7 @@ def test_equal_to_argmax(width, height):
         np.testing.assert_array_equal(scores, flat.max(-1))
 
 
-@pytest.mark.parametrize('width, height', SIZES[1:])
+@pytest.mark.parametrize(('width', 'height'), SIZES[1:])
 def test_first_of_equal_maxima(width, height):
     maps = np.random.default_rng(0).integers(0, 3, (200, height, width)).astype(np.float32)
     flat = maps.reshape(200, -1)
@@ -47,7 +47,7 @@ def test_first_of_equal_maxima(width, height):
     np.testing.assert_array_equal(cells[keep], np.stack((x, y), -1)[keep])
 
 
-@pytest.mark.parametrize('width, height', [(9, 1), (24, 32), (17, 31), (48, 64)])
+@pytest.mark.parametrize(('width', 'height'), [(9, 1), (24, 32), (17, 31), (48, 64)])
 @pytest.mark.parametrize('level', [0.0, -1.0, 0.7, 1e-30])
 def test_constant_map_shows_no_joint(width, height, level):
     cells, scores = find_peaks(torch.full((2, height, width), level))
@@ -106,7 +106,7 @@ def test_memory_layout_does_not_matter():
         assert all((a == b).all() for a, b in zip(find_peaks(other), expected, strict=True))
 
 
-@pytest.mark.parametrize('width, height', [(5, 7), (24, 32), (3, 3), (1, 6), (6, 1), (2, 2)])
+@pytest.mark.parametrize(('width', 'height'), [(5, 7), (24, 32), (3, 3), (1, 6), (6, 1), (2, 2)])
 def test_quarter_shift_equals_mmpose(width, height):
     maps = np.random.default_rng(0).random((height * width, height, width)).astype(np.float32)
     y, x = np.divmod(np.arange(height * width), width)
