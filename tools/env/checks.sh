@@ -60,7 +60,7 @@ check_compiler() {
         fail "No C++ compiler: '$compiler' is not there." \
             "Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; or name one: CXX=/path/to/g++"
     fi
-    if ! echo '#include <vector>' | $compiler -x c++ -std=c++17 -fsyntax-only - >/dev/null 2>&1; then
+    if ! $compiler -x c++ -std=c++17 -fsyntax-only - <<<'#include <vector>' >/dev/null 2>&1; then
         fail "The C++ compiler '$compiler' cannot compile C++17." \
             "Install g++ 9 or newer with its standard library (apt install g++), or name one: CXX=/path/to/g++"
     fi
