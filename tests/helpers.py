@@ -34,9 +34,9 @@ def make_samples(
     mirrored = [min(joint ^ 1, joints - 1) for joint in range(joints)]
     samples = []
     for points, flags in zip(keypoints, visible, strict=True):
-        sample = PoseDataSample(metainfo={'flip_indices': mirrored})
+        sample = PoseDataSample(metainfo=dict(flip_indices=mirrored))
         if input_size is not None:
-            sample.set_metainfo({'input_size': tuple(input_size)})
+            sample.set_metainfo(dict(input_size=tuple(input_size)))
         sample.gt_instances = InstanceData(transformed_keypoints=points[None], keypoints_visible=flags[None])
         samples.append(sample)
     return samples

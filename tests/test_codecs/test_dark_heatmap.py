@@ -14,7 +14,7 @@ from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs
 from mmpose_ext.codecs import DarkHeatmap
 
 INPUT, HEATMAP = (192, 256), (48, 64)
-SIZES = {'input_size': INPUT, 'heatmap_size': HEATMAP}
+SIZES = dict(input_size=INPUT, heatmap_size=HEATMAP)
 REPEATABLE = settings(max_examples=40, deadline=None, derandomize=True)
 
 
@@ -31,15 +31,15 @@ def decoded(codec, maps):
 def test_signature_is_the_agreed_one():
     parameters = inspect.signature(DarkHeatmap).parameters
     empty = inspect.Parameter.empty
-    assert {name: parameter.default for name, parameter in parameters.items()} == {
-        'input_size': empty,
-        'heatmap_size': empty,
-        'sigma': 2.0,
-        'encoding': 'unbiased',
-        'decoding': 'dark',
-        'blur_kernel_size': 11,
-        'max_offset': 2.0,
-    }
+    assert {name: parameter.default for name, parameter in parameters.items()} == dict(
+        input_size=empty,
+        heatmap_size=empty,
+        sigma=2.0,
+        encoding='unbiased',
+        decoding='dark',
+        blur_kernel_size=11,
+        max_offset=2.0,
+    )
 
 
 def test_mmpose_builds_it_by_its_name(mmpose_scope):
@@ -192,12 +192,12 @@ def test_generate_target_packs_what_encode_returns(mmpose_scope, encoding):
     visible = np.ones((1, 17), np.float32)
     visible[0, 4] = 0
     config = dict(type='mmpose_ext.DarkHeatmap', **SIZES, encoding=encoding)
-    results = {
-        'img': np.zeros((256, 192, 3), np.uint8),
-        'transformed_keypoints': keypoints,
-        'keypoints_visible': visible,
-        'dataset_keypoint_weights': np.ones(17, np.float32),
-    }
+    results = dict(
+        img=np.zeros((256, 192, 3), np.uint8),
+        transformed_keypoints=keypoints,
+        keypoints_visible=visible,
+        dataset_keypoint_weights=np.ones(17, np.float32),
+    )
     packed = PackPoseInputs()(GenerateTarget(encoder=config)(results))['data_samples']
     expected = DarkHeatmap(**SIZES, encoding=encoding).encode(keypoints, visible)
     np.testing.assert_array_equal(packed.gt_fields.heatmaps, expected['heatmaps'])
@@ -205,17 +205,17 @@ def test_generate_target_packs_what_encode_returns(mmpose_scope, encoding):
 
 
 def test_decodes_and_trains_in_mmposes_head(mmpose_scope):
-    decoder = {'type': 'mmpose_ext.DarkHeatmap', 'input_size': (96, 128), 'heatmap_size': (24, 32), 'sigma': 1}
+    decoder = dict(type='mmpose_ext.DarkHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1)
     head = mmpose_registry.MODELS.build(
-        {
-            'type': 'HeatmapHead',
-            'in_channels': 4,
-            'out_channels': 6,
-            'deconv_out_channels': (8,),
-            'deconv_kernel_sizes': (4,),
-            'loss': {'type': 'KeypointMSELoss', 'use_target_weight': True},
-            'decoder': decoder,
-        }
+        dict(
+            type='HeatmapHead',
+            in_channels=4,
+            out_channels=6,
+            deconv_out_channels=(8,),
+            deconv_kernel_sizes=(4,),
+            loss=dict(type='KeypointMSELoss', use_target_weight=True),
+            decoder=decoder,
+        )
     )
     assert type(head).__module__.startswith('mmpose.')
     features, samples = make_features(2, 4, (12, 16)), make_samples(random_keypoints(2, 6, (96, 128)))
@@ -351,20 +351,20 @@ def test_one_broken_cell_is_enough(bad):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'input_size': (0, 256)}, r"'input_size' must be \(width, height\), two whole numbers > 0, got \(0, 256\)"),
-        ({'input_size': 192}, r"'input_size' must be .*, got 192"),
-        ({'heatmap_size': (48,)}, r"'heatmap_size' must be .*, got \(48,\)"),
-        ({'heatmap_size': (48.5, 64)}, r"'heatmap_size' must be .*, got \(48\.5, 64\)"),
-        ({'sigma': 0}, r"'sigma' must be a finite number > 0, got 0"),
-        ({'sigma': -2.0}, r"'sigma' must be a finite number > 0, got -2\.0"),
-        ({'sigma': float('nan')}, r"'sigma' must be a finite number > 0, got nan"),
-        ({'encoding': 'none'}, r"'encoding' must be one of 'unbiased', 'biased', got 'none'"),
-        ({'decoding': 'taylor'}, r"'decoding' must be one of 'dark', 'shift', 'argmax', got 'taylor'"),
-        ({'blur_kernel_size': 10}, r"'blur_kernel_size' must be an odd whole number > 0 or None .*, got 10"),
-        ({'blur_kernel_size': -1}, r"'blur_kernel_size' must be .*, got -1"),
-        ({'blur_kernel_size': 2.5}, r"'blur_kernel_size' must be .*, got 2\.5"),
-        ({'max_offset': 0}, r"'max_offset' must be a finite number > 0, got 0"),
-        ({'max_offset': -1.0}, r"'max_offset' must be a finite number > 0, got -1\.0"),
+        (dict(input_size=(0, 256)), r"'input_size' must be \(width, height\), two whole numbers > 0, got \(0, 256\)"),
+        (dict(input_size=192), r"'input_size' must be .*, got 192"),
+        (dict(heatmap_size=(48,)), r"'heatmap_size' must be .*, got \(48,\)"),
+        (dict(heatmap_size=(48.5, 64)), r"'heatmap_size' must be .*, got \(48\.5, 64\)"),
+        (dict(sigma=0), r"'sigma' must be a finite number > 0, got 0"),
+        (dict(sigma=-2.0), r"'sigma' must be a finite number > 0, got -2\.0"),
+        (dict(sigma=float('nan')), r"'sigma' must be a finite number > 0, got nan"),
+        (dict(encoding='none'), r"'encoding' must be one of 'unbiased', 'biased', got 'none'"),
+        (dict(decoding='taylor'), r"'decoding' must be one of 'dark', 'shift', 'argmax', got 'taylor'"),
+        (dict(blur_kernel_size=10), r"'blur_kernel_size' must be an odd whole number > 0 or None .*, got 10"),
+        (dict(blur_kernel_size=-1), r"'blur_kernel_size' must be .*, got -1"),
+        (dict(blur_kernel_size=2.5), r"'blur_kernel_size' must be .*, got 2\.5"),
+        (dict(max_offset=0), r"'max_offset' must be a finite number > 0, got 0"),
+        (dict(max_offset=-1.0), r"'max_offset' must be a finite number > 0, got -1\.0"),
     ],
 )
 def test_bad_constructor_arguments(change, message):

@@ -6,11 +6,11 @@ from mmpose_ext.functional import check_choice, check_positive, check_shape, che
 
 
 def test_shape_binds_letters():
-    assert check_shape('maps', torch.zeros(2, 3, 4, 5), 'B K H W') == {'B': 2, 'K': 3, 'H': 4, 'W': 5}
-    assert check_shape('points', np.zeros((2, 3, 2)), 'B K 2', B=2, K=3) == {'B': 2, 'K': 3}
-    assert check_shape('points', np.zeros((9, 8, 3, 2)), '... K 2') == {'K': 3}
+    assert check_shape('maps', torch.zeros(2, 3, 4, 5), 'B K H W') == dict(B=2, K=3, H=4, W=5)
+    assert check_shape('points', np.zeros((2, 3, 2)), 'B K 2', B=2, K=3) == dict(B=2, K=3)
+    assert check_shape('points', np.zeros((9, 8, 3, 2)), '... K 2') == dict(K=3)
     assert check_shape('points', np.zeros(2), '... 2') == {}
-    assert check_shape('square', np.zeros((4, 4)), 'N N') == {'N': 4}
+    assert check_shape('square', np.zeros((4, 4)), 'N N') == dict(N=4)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_shape_binds_letters():
     [
         (np.zeros((2, 3)), 'B K 2', {}, r"'it' must have shape \(B, K, 2\), got shape \(2, 3\)"),
         (np.zeros((2, 3, 3)), 'B K 2', {}, r"'it' must have shape \(B, K, 2\), got shape \(2, 3, 3\)"),
-        (torch.zeros(2, 4), 'B K', {'B': 2, 'K': 3}, r'\(B, K\) with B=2, K=3, got shape \(2, 4\)'),
+        (torch.zeros(2, 4), 'B K', dict(B=2, K=3), r'\(B, K\) with B=2, K=3, got shape \(2, 4\)'),
         (np.zeros(()), '... 2', {}, r"'it' must have shape \(\.\.\., 2\), got shape \(\)"),
         (np.zeros((4, 5)), 'N N', {}, r'\(N, N\), got shape \(4, 5\)'),
         ([[1, 2]], 'B 2', {}, r"'it' must have shape \(B, 2\), got list"),

@@ -260,19 +260,19 @@ def test_gradients_flow_even_after_inference_mode():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'blur_kernel_size': 4}, r"'blur_kernel_size' must be an odd whole number > 0 or None .*, got 4"),
-        ({'blur_kernel_size': 0}, r"'blur_kernel_size' must be .*, got 0"),
-        ({'blur_kernel_size': -3}, r"'blur_kernel_size' must be .*, got -3"),
-        ({'blur_kernel_size': 3.0}, r"'blur_kernel_size' must be .*, got 3\.0"),
-        ({'max_offset': 0.0}, r"'max_offset' must be a finite number > 0, got 0\.0"),
-        ({'max_offset': float('nan')}, r"'max_offset' must be a finite number > 0, got nan"),
+        (dict(blur_kernel_size=4), r"'blur_kernel_size' must be an odd whole number > 0 or None .*, got 4"),
+        (dict(blur_kernel_size=0), r"'blur_kernel_size' must be .*, got 0"),
+        (dict(blur_kernel_size=-3), r"'blur_kernel_size' must be .*, got -3"),
+        (dict(blur_kernel_size=3.0), r"'blur_kernel_size' must be .*, got 3\.0"),
+        (dict(max_offset=0.0), r"'max_offset' must be a finite number > 0, got 0\.0"),
+        (dict(max_offset=float('nan')), r"'max_offset' must be a finite number > 0, got nan"),
         (
-            {'cells': torch.zeros(2, 3, dtype=torch.int64)},
+            dict(cells=torch.zeros(2, 3, dtype=torch.int64)),
             r"'cells' must have shape \(\.\.\., 2\), got shape \(2, 3\)",
         ),
     ],
 )
 def test_bad_arguments(change, message):
-    arguments = {'heatmaps': torch.rand(2, 8, 8), 'cells': torch.zeros(2, 2, dtype=torch.int64)}
+    arguments = dict(heatmaps=torch.rand(2, 8, 8), cells=torch.zeros(2, 2, dtype=torch.int64))
     with pytest.raises(ValueError, match=message):
         dark_refine(**arguments | change)

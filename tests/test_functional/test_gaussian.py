@@ -162,14 +162,14 @@ def test_inputs_are_left_alone():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'centers': np.zeros((2, 3, 3))}, r"'centers' must have shape \(\.\.\., K, 2\), got shape \(2, 3, 3\)"),
-        ({'visible': np.ones((3, 2))}, r"'visible' must have shape \(2, 3\), .* got \(3, 2\)"),
-        ({'size': (0, 8)}, r"'size' must be \(width, height\), two whole numbers > 0, got \(0, 8\)"),
-        ({'sigma': 0.0}, r"'sigma' must be a finite number > 0, got 0\.0"),
-        ({'sigma': float('nan')}, r"'sigma' must be a finite number > 0, got nan"),
+        (dict(centers=np.zeros((2, 3, 3))), r"'centers' must have shape \(\.\.\., K, 2\), got shape \(2, 3, 3\)"),
+        (dict(visible=np.ones((3, 2))), r"'visible' must have shape \(2, 3\), .* got \(3, 2\)"),
+        (dict(size=(0, 8)), r"'size' must be \(width, height\), two whole numbers > 0, got \(0, 8\)"),
+        (dict(sigma=0.0), r"'sigma' must be a finite number > 0, got 0\.0"),
+        (dict(sigma=float('nan')), r"'sigma' must be a finite number > 0, got nan"),
     ],
 )
 def test_bad_arguments(change, message):
-    arguments = {'centers': np.zeros((2, 3, 2)), 'visible': np.ones((2, 3)), 'size': SIZE, 'sigma': 2.0}
+    arguments = dict(centers=np.zeros((2, 3, 2)), visible=np.ones((2, 3)), size=SIZE, sigma=2.0)
     with pytest.raises(ValueError, match=message):
         gaussian_targets(**arguments | change)

@@ -68,17 +68,17 @@ def test_other_dtypes(dtype):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'points': torch.zeros(2, 3)}, r"'points' must have shape \(B, K, 2\), got shape \(2, 3\)"),
-        ({'targets': torch.zeros(2, 4, 2)}, r"'targets' must have shape \(B, K, 2\) with B=2, K=3"),
-        ({'valid': torch.ones(3, 2, dtype=torch.bool)}, r"'valid' must have shape \(B, K\) with B=2, K=3"),
+        (dict(points=torch.zeros(2, 3)), r"'points' must have shape \(B, K, 2\), got shape \(2, 3\)"),
+        (dict(targets=torch.zeros(2, 4, 2)), r"'targets' must have shape \(B, K, 2\) with B=2, K=3"),
+        (dict(valid=torch.ones(3, 2, dtype=torch.bool)), r"'valid' must have shape \(B, K\) with B=2, K=3"),
     ],
 )
 def test_bad_shapes(change, message):
-    arguments = {
-        'points': torch.zeros(2, 3, 2),
-        'targets': torch.zeros(2, 3, 2),
-        'valid': torch.ones(2, 3, dtype=torch.bool),
-        'scale': (9, 9),
-    }
+    arguments = dict(
+        points=torch.zeros(2, 3, 2),
+        targets=torch.zeros(2, 3, 2),
+        valid=torch.ones(2, 3, dtype=torch.bool),
+        scale=(9, 9),
+    )
     with pytest.raises(ValueError, match=message):
         pck(**arguments | change)
