@@ -34,8 +34,10 @@ def config_path(name: str) -> str:
         if (folder / relative).is_file():
             return str(folder / relative)
     if not folders:
-        raise FileNotFoundError(f'mmpose_ext was installed without its configs: neither .mim/configs in {_PACKAGE} '
-                                f'nor configs in {_PACKAGE.parent} exists')
+        raise FileNotFoundError(
+            f'mmpose_ext was installed without its configs: neither .mim/configs in {_PACKAGE} '
+            f'nor configs in {_PACKAGE.parent} exists'
+        )
     known = [path.relative_to(folders[0]).as_posix() for path in folders[0].rglob('*.py')]
     close = get_close_matches(relative, known, n=3, cutoff=0) or ['none']
     raise FileNotFoundError(f"'name' must be a config below {folders[0]}, got {name!r}; closest: {', '.join(close)}")

@@ -1,7 +1,7 @@
 """DARK, HRNet-W32, COCO 128x96 (tables 3, 4 and 5)."""
 
 _base_ = [
-    '../_base_/datasets/coco_128x96.py',
+    '../_base_/datasets/topdown_coco-128x96.py',
     '../_base_/models/hrnet-w32.py',
     '../_base_/schedules/adam_210e.py',
     '../_base_/default_runtime.py',

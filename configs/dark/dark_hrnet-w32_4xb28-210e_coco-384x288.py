@@ -1,7 +1,7 @@
 """DARK, HRNet-W32, COCO 384x288 (table 4)."""
 
 _base_ = [
-    '../_base_/datasets/coco_384x288.py',
+    '../_base_/datasets/topdown_coco-384x288.py',
     '../_base_/models/hrnet-w32.py',
     '../_base_/schedules/adam_210e.py',
     '../_base_/default_runtime.py',

@@ -1,7 +1,7 @@
 """DARK, HRNet-W32, COCO 256x192 (table 4)."""
 
 _base_ = [
-    '../_base_/datasets/coco_256x192.py',
+    '../_base_/datasets/topdown_coco-256x192.py',
     '../_base_/models/hrnet-w32.py',
     '../_base_/schedules/adam_210e.py',
     '../_base_/default_runtime.py',

@@ -1,7 +1,7 @@
 """DARK, HRNet-W32, MPII 256x256 (table 7)."""
 
 _base_ = [
-    '../_base_/datasets/mpii_256x256.py',
+    '../_base_/datasets/topdown_mpii-256x256.py',
     '../_base_/models/hrnet-w32.py',
     '../_base_/schedules/adam_210e.py',
     '../_base_/default_runtime.py',

@@ -1,7 +1,7 @@
 """DARK, HRNet-W48, COCO 128x96 (table 5). The kernel is 11 where W32 has 3: so it is in the program."""
 
 _base_ = [
-    '../_base_/datasets/coco_128x96.py',
+    '../_base_/datasets/topdown_coco-128x96.py',
     '../_base_/models/hrnet-w48.py',
     '../_base_/schedules/adam_210e.py',
     '../_base_/default_runtime.py',

@@ -1,7 +1,7 @@
 """DARK, HRNet-W48, COCO 384x288 (README of the paper's program)."""
 
 _base_ = [
-    '../_base_/datasets/coco_384x288.py',
+    '../_base_/datasets/topdown_coco-384x288.py',
     '../_base_/models/hrnet-w48.py',
     '../_base_/schedules/adam_210e.py',
     '../_base_/default_runtime.py',

@@ -1,7 +1,7 @@
 """DARK, a small ResNet-18, synthetic people at 128x96: minutes on two CPU cores."""
 
 _base_ = [
-    '../_base_/datasets/synthetic_128x96.py',
+    '../_base_/datasets/topdown_synthetic-128x96.py',
     '../_base_/models/res18-small.py',
     '../_base_/schedules/adam_10e.py',
     '../_base_/default_runtime.py',
@@ -21,3 +21,4 @@ model = dict(
         ),
     )
 )
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=2))

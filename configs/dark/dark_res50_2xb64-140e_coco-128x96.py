@@ -1,7 +1,7 @@
 """DARK, Simple Baseline with ResNet-50, COCO 128x96 (table 5)."""
 
 _base_ = [
-    '../_base_/datasets/coco_128x96.py',
+    '../_base_/datasets/topdown_coco-128x96.py',
     '../_base_/models/res50.py',
     '../_base_/schedules/adam_140e.py',
     '../_base_/default_runtime.py',

@@ -1,6 +1,6 @@
 """COCO keypoints 2017 at 256x192 (height x width)."""
 
-_base_ = 'coco.py'
+_base_ = 'topdown_coco.py'
 
 input_size = (192, 256)
 crop = dict(type='TopdownAffine', input_size=input_size)

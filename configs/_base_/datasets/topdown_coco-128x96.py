@@ -1,8 +1,8 @@
-"""MPII, single person, at 256x256."""
+"""COCO keypoints 2017 at 128x96 (height x width)."""
 
-_base_ = 'mpii.py'
+_base_ = 'topdown_coco.py'
 
-input_size = (256, 256)
+input_size = (96, 128)
 crop = dict(type='TopdownAffine', input_size=input_size)
 
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.loading, *_base_.augmentation, crop, _base_.packing]))

@@ -1,4 +1,4 @@
-"""COCO keypoints 2017: what is loaded. The files coco_<height>x<width>.py add the size."""
+"""COCO keypoints 2017: what is loaded. The files topdown_coco-<height>x<width>.py add the size."""
 
 # The one place of the folder; COCO_ROOT in the environment overrides it.
 data_root = '{{$COCO_ROOT:data/coco}}/'

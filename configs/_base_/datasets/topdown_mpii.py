@@ -1,10 +1,10 @@
-"""MPII, single person, in the format of MMPose. The files mpii_<height>x<width>.py add the size."""
+"""MPII, single person, in the format of MMPose. The files topdown_mpii-<height>x<width>.py add the size."""
 
 # The one place of the folder; MPII_ROOT in the environment overrides it.
 data_root = '{{$MPII_ROOT:data/mpii}}/'
 
 loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
-# scale s = .25, rotation r = 30, no half body (coco.py tells how s and r become these arguments)
+# scale s = .25, rotation r = 30, no half body (topdown_coco.py tells how s and r become these arguments)
 augmentation = [
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.75, 1.25), rotate_factor=60, rotate_prob=0.6),

@@ -1,8 +1,8 @@
-"""Synthetic people at 128x96 (height x width)."""
+"""MPII, single person, at 256x256."""
 
-_base_ = 'synthetic.py'
+_base_ = 'topdown_mpii.py'
 
-input_size = (96, 128)
+input_size = (256, 256)
 crop = dict(type='TopdownAffine', input_size=input_size)
 
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.loading, *_base_.augmentation, crop, _base_.packing]))

@@ -1,6 +1,6 @@
 """COCO keypoints 2017 at 384x288 (height x width)."""
 
-_base_ = 'coco.py'
+_base_ = 'topdown_coco.py'
 
 input_size = (288, 384)
 crop = dict(type='TopdownAffine', input_size=input_size)

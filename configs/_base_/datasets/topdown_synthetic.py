@@ -1,6 +1,6 @@
 """Synthetic people in COCO's format, drawn by tools/dataset_converters/make_synthetic_dataset.py.
 
-The files synthetic_<height>x<width>.py add the size.
+The files topdown_synthetic-<height>x<width>.py add the size.
 """
 
 # The one place of the folder; SYNTHETIC_ROOT in the environment overrides it.

@@ -1,6 +1,6 @@
-"""COCO keypoints 2017 at 128x96 (height x width)."""
+"""Synthetic people at 128x96 (height x width)."""
 
-_base_ = 'coco.py'
+_base_ = 'topdown_synthetic.py'
 
 input_size = (96, 128)
 crop = dict(type='TopdownAffine', input_size=input_size)

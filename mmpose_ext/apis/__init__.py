@@ -1,0 +1,5 @@
+"""What the programs in tools/ call; import the submodule you need.
+
+``train``, ``test``, ``complexity`` and ``browse`` stand behind the tools of the same purpose. Nothing is imported here:
+each pulls in another part of MMPose, and a program that needs one shall not wait for the others.
+"""

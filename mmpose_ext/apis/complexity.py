@@ -1,0 +1,117 @@
+"""Parameters and multiply-adds of the model of a config."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from mmengine.analysis import get_model_complexity_info
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import MODELS
+from torch import Tensor, nn
+
+__all__ = ['Complexity', 'model_complexity', 'paper_multiply_adds']
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Size and cost of a model for one picture."""
+
+    #: (w, h) of the picture in pixels
+    input_size: tuple[int, int]
+    #: number of weights
+    params: int
+    #: multiply-adds as they are done: convolutions, transposed ones counted at their input, linear and norm layers
+    multiply_adds: int
+    #: multiply-adds as the tables of HRNet and DARK count them, see :func:`paper_multiply_adds`
+    paper_multiply_adds: int
+    #: MMEngine's table of both by module
+    table: str
+
+    def __str__(self) -> str:
+        width, height = self.input_size
+        return (
+            f'Input size (height x width): {height}x{width}\n'
+            f'Parameters:                  {self.params / 1e6:.1f} M\n'
+            f'Multiply-adds:               {self.multiply_adds / 1e9:.2f} G (10^9)\n'
+            f"The papers' GFLOPs:          {self.paper_multiply_adds / 2**30:.2f} (2^30 multiply-adds, "
+            'transposed convolutions counted at their output)'
+        )
+
+
+def paper_multiply_adds(model: nn.Module, inputs: Tensor) -> int:
+    """Count multiply-adds in the way of the published tables of Simple Baselines, HRNet and DARK.
+
+    These "GFLOPs" come from HRNet's model summary. It counts convolutions and linear layers only, with weights times
+    positions of the *output* for each convolution, which is stride^2 times too much for a transposed one; and its
+    giga is 2^30.
+
+    Args:
+        model: Anything that takes ``inputs``.
+        inputs: (B, C, h, w).
+
+    Returns:
+        The number for the whole batch; divide by 2^30 for the papers' GFLOPs.
+    """
+    total = 0
+
+    def count(module: nn.Module, _: Any, output: Tensor) -> None:
+        nonlocal total
+        positions = prod(output.shape[2:]) if isinstance(module, _CONVOLUTIONS) else prod(output.shape[1:-1])
+        total += len(output) * module.get_parameter('weight').numel() * positions
+
+    handles = [
+        module.register_forward_hook(count)
+        for module in model.modules()
+        if isinstance(module, (*_CONVOLUTIONS, nn.Linear))
+    ]
+    try:
+        with torch.no_grad():
+            model(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return total
+
+
+def model_complexity(
+    config: str,
+    input_size: Sequence[int] | None = None,
+    cfg_options: Mapping[str, Any] | None = None,
+    show_arch: bool = False,
+) -> Complexity:
+    """Count the parameters and multiply-adds of a config's model for one picture. No weights are loaded.
+
+    Args:
+        config: Path of the config.
+        input_size: (w, h) in pixels; by default what the codec of the head says.
+        cfg_options: Values by dotted key, merged into the config.
+        show_arch: Let the table be MMEngine's tree of all modules.
+
+    Raises:
+        ValueError: If no size is given and the head has no codec.
+    """
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict(dict(cfg_options or {}))
+    if input_size is None:
+        input_size = cfg.model.get('head', {}).get('decoder', {}).get('input_size')
+        if input_size is None:
+            raise ValueError("'input_size' must be (w, h), as 'model.head.decoder' of this config has none; got None")
+    width, height = input_size
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    model = MODELS.build(cfg.model).eval()
+    # the plain network, without samples
+    model.forward = model._forward
+    inputs = torch.zeros(1, 3, height, width)
+    info = get_model_complexity_info(model, inputs=(inputs,), show_table=not show_arch, show_arch=show_arch)
+    return Complexity(
+        input_size=(width, height),
+        params=info['params'],
+        multiply_adds=int(info['flops']),
+        paper_multiply_adds=paper_multiply_adds(model, inputs),
+        table=info['out_arch' if show_arch else 'out_table'],
+    )

@@ -1,0 +1,88 @@
+"""Testing as ``tools/test.py`` does it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mmengine
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from .runtime import load_config, process_group, set_visualization
+
+__all__ = ['evaluate']
+
+
+def evaluate(
+    config: str,
+    checkpoint: str,
+    work_dir: str | None = None,
+    out: str | None = None,
+    dump: str | None = None,
+    show: bool = False,
+    show_dir: str | None = None,
+    interval: int = 1,
+    wait_time: float = 1.0,
+    badcase: bool = False,
+    cfg_options: Mapping[str, Any] | None = None,
+    launcher: str = 'none',
+) -> dict[str, float]:
+    """Evaluate a checkpoint; the arguments are the options of MMPose's ``tools/test.py``.
+
+    Args:
+        config: Path of the config.
+        checkpoint: Path or address of the weights.
+        work_dir: Folder of the results; by default the config's own, or ``work_dirs/<name of the config>``.
+        out: File for the metrics, ``.json``, ``.yaml`` or ``.pkl``.
+        dump: File for all predictions, ``.pkl`` or ``.pickle``.
+        show: Show predictions in a window.
+        show_dir: Write predictions as pictures to a folder.
+        interval: Show or write every so many samples.
+        wait_time: Seconds that a window stays open.
+        badcase: Draw the samples that the config's ``badcase`` hook finds bad, instead of all.
+        cfg_options: Values by dotted key, merged into the config first.
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
+
+    Returns:
+        The metrics by name.
+
+    Raises:
+        ValueError: If an option is out of range or the config does not fit it; the message names both.
+    """
+    cfg = load_config(config, cfg_options, work_dir, launcher)
+    cfg.load_from = checkpoint
+    _check_suffix('out', out, ('.json', '.yaml', '.yml', '.pkl', '.pickle'))
+    _check_suffix('dump', dump, ('.pkl', '.pickle'))
+    if badcase:
+        _watch_bad_cases(cfg, show, interval, wait_time)
+    set_visualization(cfg, show and not badcase, show_dir, interval, wait_time)
+    if dump is not None:
+        evaluators = cfg.test_evaluator
+        evaluators = [*evaluators] if isinstance(evaluators, list | tuple) else [evaluators]
+        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=dump)]
+    with process_group(cfg):
+        metrics = Runner.from_cfg(cfg).test()
+        if out is not None and is_main_process():
+            mmengine.mkdir_or_exist(Path(out).resolve().parent)
+            mmengine.dump({name: float(value) for name, value in metrics.items()}, out)
+    return metrics
+
+
+def _check_suffix(name: str, path: str | None, allowed: tuple[str, ...]) -> None:
+    if path is not None and not path.endswith(allowed):
+        raise ValueError(f"'{name}' must be a file name that ends in {', '.join(allowed)}, got {path!r}")
+
+
+def _watch_bad_cases(cfg: Config, show: bool, interval: int, wait_time: float) -> None:
+    if 'badcase' not in cfg.get('default_hooks', {}):
+        raise ValueError(
+            "'default_hooks' must have badcase=dict(type='BadCaseAnalysisHook') with --badcase, "
+            f'got only {", ".join(cfg.get("default_hooks", {})) or "nothing"}'
+        )
+    hook = cfg.default_hooks.badcase
+    hook.update(enable=True, show=show, interval=interval, wait_time=wait_time if show else 0.0)
+    if not hook.get('metric'):
+        # the hook measures a loss between keypoints in pixels, or one of the evaluator's metrics
+        by_loss = hook.get('metric_type', 'loss') == 'loss'
+        hook.metric = cfg.model.head.loss if by_loss else cfg.test_evaluator
