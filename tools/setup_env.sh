@@ -29,7 +29,7 @@ STAMPS=$VENV/stamps
 LOG=$VENV/setup.log
 CACHE=$ROOT/.cache
 STEPS=9
-MMCV_OBJECTS=77 # of mmcv 2.1.0 without CUDA
+MMCV_OBJECTS=78 # of mmcv 2.1.0 without CUDA
 DISK_GB=9
 # shellcheck source=tools/env/checks.sh
 . tools/env/checks.sh

@@ -1,0 +1,193 @@
+"""The wheel and the editable install: what they contain, and that mim, MMEngine and MMPose find it."""
+
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import mmpose_ext
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = 'dark_res18_1xb32-10e_synthetic-128x96.py'
+LOCATE = """
+import mmpose_ext
+from mmengine.utils import get_installed_path
+print(get_installed_path('mmpose_ext'))
+print(mmpose_ext.config_path('dark/{config}'))
+"""
+
+
+def run(*command: str | Path, **env: str) -> str:
+    """Run a command without network; its output, or a failure that shows it."""
+    result = subprocess.run(
+        [str(part) for part in command],
+        env={name: value for name, value in os.environ.items() if name != 'PYTHONPATH'} | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def copy_sources(folder: Path) -> Path:
+    """A copy of what a build reads, so that it leaves nothing in the working tree."""
+    ignored = shutil.ignore_patterns('.mim', '__pycache__')
+    for name in ('mmpose_ext', 'configs', 'tools', 'requirements'):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE', 'README.md', 'model-index.yml'):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+class Environment:
+    """A virtual environment that sees the packages of the one the tests run in, with mmpose_ext installed anew."""
+
+    def __init__(self, folder: Path, *install: str | Path):
+        venv.create(folder, symlinks=True)
+        self.folder = folder
+        self.python = folder / 'bin' / 'python'
+        self.site_packages = folder / 'lib' / f'python{sys.version_info[0]}.{sys.version_info[1]}' / 'site-packages'
+        # 'zz', because the entries of this file have to come after those of the editable install
+        (self.site_packages / 'zz_packages.pth').write_text('\n'.join(site.getsitepackages()))
+        run(self.python, '-m', 'pip', 'install', '--no-index', '--no-deps', '--no-build-isolation', *install)
+
+    def mim(self, *arguments: str | Path, **env: str) -> str:
+        return run(self.python, '-m', 'mim', *arguments, HOME=str(self.folder), **env)
+
+
+@pytest.fixture(scope='session')
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp('wheel')
+    sources = copy_sources(folder / 'sources')
+    arguments = ('--no-index', '--no-deps', '--no-build-isolation', '--wheel-dir', folder)
+    run(sys.executable, '-m', 'pip', 'wheel', *arguments, sources)
+    return next(folder.glob('*.whl'))
+
+
+@pytest.fixture(scope='session')
+def environments(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Environment]:
+    folder = tmp_path_factory.mktemp('environments')
+    sources = copy_sources(folder / 'sources')
+    return {
+        'wheel': Environment(folder / 'wheel', wheel),
+        'editable': Environment(folder / 'editable', '-e', sources),
+    }
+
+
+@pytest.fixture(scope='session')
+def tiny_coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four noisy pictures with one person each, in the folders of the synthetic data set."""
+    root = tmp_path_factory.mktemp('tiny_coco')
+    generator = np.random.default_rng(0)
+    (root / 'annotations').mkdir()
+    for part in ('train', 'val'):
+        (root / part).mkdir()
+        images, annotations = [], []
+        for number in range(1, 5):
+            picture = generator.integers(0, 255, (128, 96, 3), dtype=np.uint8)
+            cv2.imwrite(str(root / part / f'{number}.jpg'), picture)
+            points = np.column_stack([generator.integers(20, 76, 17), generator.integers(20, 108, 17), np.full(17, 2)])
+            images.append(dict(id=number, file_name=f'{number}.jpg', height=128, width=96))
+            annotations.append(
+                dict(
+                    id=number,
+                    image_id=number,
+                    category_id=1,
+                    keypoints=points.ravel().tolist(),
+                    num_keypoints=17,
+                    bbox=[10, 10, 76, 108],
+                    area=76 * 108,
+                    iscrowd=0,
+                )
+            )
+        category = dict(id=1, name='person', keypoints=[str(joint) for joint in range(17)], skeleton=[])
+        content = dict(images=images, annotations=annotations, categories=[category])
+        (root / 'annotations' / f'person_keypoints_{part}.json').write_text(json.dumps(content))
+    return root
+
+
+def test_wheel_holds_every_module_and_the_resources_of_mim(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / 'mmpose_ext').rglob('*.py') if '.mim' not in str(path)}
+    assert modules <= names
+    for folder, pattern in (('configs', '*.py'), ('configs', '*.yml'), ('tools', '*.py'), ('tools', '*.sh')):
+        resources = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob(pattern)}
+        assert resources
+        assert {f'mmpose_ext/.mim/{name}' for name in resources} <= names
+    assert {'mmpose_ext/py.typed', 'mmpose_ext/.mim/model-index.yml'} <= names
+    assert any(name.endswith('licenses/LICENSE') for name in names)
+
+
+def test_wheel_holds_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split('/')[0].split('-')[0] for name in names} == {'mmpose_ext'}
+    assert not [name for name in names if '__pycache__' in name or '/tests/' in name]
+
+
+def test_wheel_asks_pip_for_nothing_that_it_cannot_build(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(archive.read(name) for name in archive.namelist() if name.endswith('METADATA')).decode()
+    required = [line for line in metadata.splitlines() if line.startswith('Requires-Dist') and 'extra' not in line]
+    assert {line.split()[1].split('>')[0].split('<')[0] for line in required} == {'mmengine', 'numpy'}
+    assert 'mmpose<1.4,>=1.3.0; extra == "stack"' in metadata
+    assert f'\nVersion: {mmpose_ext.__version__}\n' in metadata
+
+
+@pytest.mark.parametrize('kind', ['wheel', 'editable'])
+def test_mmengine_finds_the_installed_package(environments: dict[str, Environment], kind: str) -> None:
+    environment = environments[kind]
+    home = environment.site_packages if kind == 'wheel' else environment.folder.parent / 'sources'
+    # from another folder than the repository, where 'mmpose_ext' would be found without an installation
+    code = f'import os; os.chdir("/")\n{LOCATE.format(config=CONFIG)}'
+    lines = run(environment.python, '-W', 'ignore', '-c', code).splitlines()
+    assert lines[-2] == str(home / 'mmpose_ext')
+    assert Path(lines[-1]).is_file() and str(home) in lines[-1]
+
+
+def test_editable_install_follows_the_working_tree(environments: dict[str, Environment]) -> None:
+    sources = environments['editable'].folder.parent / 'sources'
+    (sources / 'configs' / 'new_config.py').write_text('a = 1\n')
+    assert (sources / 'mmpose_ext' / '.mim' / 'configs' / 'new_config.py').read_text() == 'a = 1\n'
+
+
+@pytest.mark.parametrize('kind', ['wheel', 'editable'])
+def test_mim_trains_and_tests_by_the_name_of_a_config(
+    environments: dict[str, Environment], kind: str, tiny_coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip('mim', reason='openmim is not installed')
+    monkeypatch.chdir(tmp_path)
+    options = [
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+        'train_dataloader.batch_size=2',
+        *(f'{part}_dataloader.{key}' for part in ('train', 'val', 'test') for key in ('num_workers=0', 'persistent_workers=False')),
+    ]
+    settings = dict(SYNTHETIC_ROOT=str(tiny_coco), CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1')
+    environment = environments[kind]
+    output = environment.mim('train', 'mmpose_ext', CONFIG, '--work-dir', tmp_path / 'work', *options, **settings)
+    assert 'Training finished successfully' in output
+    checkpoint = tmp_path / 'work' / 'epoch_1.pth'
+    output = environment.mim(
+        'test', 'mmpose_ext', CONFIG, '--checkpoint', checkpoint, '--work-dir', tmp_path / 'test', *options, **settings
+    )
+    assert 'coco/AP' in output and 'Testing finished successfully' in output
+
+
+def test_mim_installs_the_working_tree(wheel: Path, tmp_path: Path) -> None:
+    pytest.importorskip('mim', reason='openmim is not installed')
+    sources = copy_sources(tmp_path / 'sources')
+    environment = Environment(tmp_path / 'environment', wheel)
+    environment.mim('install', '--no-index', '--no-deps', '--no-build-isolation', '-e', sources)
+    code = f'import os; os.chdir("/")\n{LOCATE.format(config=CONFIG)}'
+    assert str(sources / 'mmpose_ext') in run(environment.python, '-W', 'ignore', '-c', code)
