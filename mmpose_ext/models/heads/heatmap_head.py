@@ -82,7 +82,8 @@ class HeatmapHead(BaseHead):
                 "'heatmap_size' of the codec must be the size of the head's maps: the maps have shape "
                 f'{tuple(outputs.shape)}, got targets of shape {tuple(target.shape)}'
             )
-        return dict(loss_kpt=self.loss_module(outputs, target, targets['keypoint_weights']))
+        # autograd refuses a mean square of two types, and float16 is too coarse for one
+        return dict(loss_kpt=self.loss_module(outputs.to(target.dtype), target, targets['keypoint_weights']))
 
     def accuracy(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``acc_pose``: PCK of the maxima at 5 % of the map's size."""
