@@ -82,7 +82,7 @@ def gaussian_targets(
     A joint is drawn if it is labelled (``visible >= 0.5``) and its 3-sigma square touches the map, with the released
     program's truncation that lets one cell more pass; a labelled joint beyond that gets weight 0. So does a joint with
     a NaN or infinite coordinate or a NaN flag: its map is zero, and no NaN reaches the loss. MMPose's biased encoder
-    moves the Gaussian by a cell where 3 sigma is not a whole number; this one does not.
+    can move the Gaussian by a cell where 3 sigma is not a whole number; this one does not.
 
     Args:
         centers: (..., K, 2) in cells, x first.
