@@ -33,6 +33,16 @@ def _same_numbers_every_time() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True, scope='module')
+def _scope_of_a_runner_ends_with_the_file() -> Iterator[None]:
+    """MMEngine's runners set the default scope of the whole process."""
+    scopes = DefaultScope._instance_dict
+    kept = dict(scopes)
+    yield
+    scopes.clear()
+    scopes.update(kept)
+
+
 @pytest.fixture
 def mmpose_scope() -> Iterator[None]:
     """The scope of the configs: names without a prefix are MMPose's, ours carry theirs."""

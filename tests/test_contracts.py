@@ -1,0 +1,317 @@
+"""What every codec and every head has to stand, over everything that is registered.
+
+A newly registered class has to enter a minimal config in one of the tables here; a test fails until it does.
+"""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from helpers import make_features, make_samples, random_keypoints
+from mmengine.config import Config
+from mmengine.registry import Registry
+
+from mmpose_ext import registry
+from mmpose_ext.registry import KEYPOINT_CODECS, MODELS
+
+INPUT, HEATMAP = (96, 128), (24, 32)  # no two sides alike
+
+
+def dark_heatmap(**change):
+    return dict(type='mmpose_ext.DarkHeatmap', input_size=INPUT, heatmap_size=HEATMAP, sigma=1.5, **change)
+
+
+# name -> configs, each a case of the contract
+CODECS = {
+    'DarkHeatmap': [
+        dark_heatmap(),
+        dark_heatmap(encoding='biased', decoding='shift', blur_kernel_size=None),
+        dark_heatmap(decoding='argmax', max_offset=None),
+    ],
+}
+# name -> functions of the number of joints; features have 4 channels and half of the maps' size
+HEADS = {
+    'HeatmapHead': [
+        lambda joints: dict(
+            type='mmpose_ext.HeatmapHead',
+            in_channels=4,
+            out_channels=joints,
+            deconv_out_channels=(6,),
+            deconv_kernel_sizes=(4,),
+            decoder=dark_heatmap(),
+        ),
+    ],
+}
+OTHERS: dict[str, set[str]] = {}  # registered classes that are neither: registry -> names, tested in files of their own
+
+every_codec = pytest.mark.parametrize(
+    'config', [pytest.param(config, id=f'{name}-{n}') for name in CODECS for n, config in enumerate(CODECS[name])]
+)
+every_head = pytest.mark.parametrize(
+    'config_of', [pytest.param(config, id=f'{name}-{n}') for name in HEADS for n, config in enumerate(HEADS[name])]
+)
+shapes = pytest.mark.parametrize(('batch', 'joints'), [(1, 1), (1, 5), (3, 1), (2, 17)])
+low_precision = pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=['fp16', 'bf16'])
+pytestmark = pytest.mark.usefixtures('mmpose_scope')
+
+
+def keypoints_of(kind, batch, joints):
+    """Keypoints (B, K, 2) and visibility (B, K) of a difficult batch."""
+    inside = random_keypoints(batch, joints, INPUT)
+    visible = np.ones((batch, joints), np.float32)
+    if kind == 'invisible':
+        visible[:] = 0
+    elif kind == 'outside':
+        inside += np.float32(1e4)
+    elif kind == 'far outside':
+        inside[:] = np.float32(-3e38)
+    elif kind == 'unknown':
+        inside[:] = np.nan
+    elif kind == 'at the corners':
+        inside[:] = np.array([[0, 0], INPUT], np.float32)[np.arange(joints) % 2]
+    return inside, visible
+
+
+difficult = pytest.mark.parametrize(
+    'kind', ['inside', 'invisible', 'outside', 'far outside', 'unknown', 'at the corners']
+)
+NOTHING_TO_LEARN = ('invisible', 'outside', 'far outside', 'unknown')
+
+
+def round_trip(config):
+    """The config after it was written to a file and read again."""
+    return Config.fromstring(Config(dict(it=config)).pretty_text, '.py').it
+
+
+def build_head(config_of, joints):
+    head = MODELS.build(config_of(joints))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+    return head
+
+
+def features_of(batch, seed=0):
+    return make_features(batch, 4, (HEATMAP[0] // 2, HEATMAP[1] // 2), seed)
+
+
+def total(losses):
+    """The loss as MMEngine's runner adds it up."""
+    return sum(value for name, value in losses.items() if 'loss' in name)
+
+
+def cpu_can(dtype):
+    """Whether this torch convolves, and trains, in ``dtype`` on the CPU."""
+    try:
+        layer = torch.nn.Sequential(torch.nn.ConvTranspose2d(2, 2, 2), torch.nn.BatchNorm2d(2)).to(dtype)
+        layer(torch.rand(1, 2, 4, 4).to(dtype)).sum().backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def test_everything_registered_is_in_the_tables():
+    listed = {'KEYPOINT_CODECS': {*CODECS}, 'MODELS': {*HEADS}}
+    for name in registry.__all__:
+        filled: Registry = getattr(registry, name)
+        filled.import_from_location()
+        expected = listed.get(name, set()) | OTHERS.get(name, set())
+        assert {*filled.module_dict} == expected, f'enter what is registered in {name} in the tables of this file'
+
+
+# ---------------------------------------------------------------------------------------------
+# codecs
+
+
+@every_codec
+@shapes
+@difficult
+def test_codec_encodes(config, batch, joints, kind):
+    codec = KEYPOINT_CODECS.build(config)
+    keypoints, visible = keypoints_of(kind, batch, joints)
+    encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
+    for name, values in encoded.items():
+        assert values.shape[:2] == (batch, joints), name
+        assert values.isfinite().all(), name
+        assert values.dtype == torch.float32, name
+    if kind in NOTHING_TO_LEARN:
+        assert not encoded['keypoint_weights'].any()
+    elif kind == 'inside':
+        assert encoded['keypoint_weights'].all()
+    for n in range(batch):
+        single = codec.encode(keypoints[n : n + 1], visible[n : n + 1])
+        assert single.keys() == encoded.keys()
+        for name, values in single.items():
+            np.testing.assert_allclose(values.reshape(encoded[name][n].shape), encoded[name][n], atol=1e-6)
+
+
+@every_codec
+@shapes
+def test_codec_decodes_what_it_encoded(config, batch, joints):
+    codec = KEYPOINT_CODECS.build(config)
+    keypoints, visible = keypoints_of('inside', batch, joints)
+    encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
+    encoded.pop('keypoint_weights')
+    found, scores = codec.batch_decode(*encoded.values())
+    assert len(found) == len(scores) == batch
+    for n in range(batch):
+        assert found[n].shape == (1, joints, 2)
+        assert scores[n].shape == (1, joints)
+        assert np.abs(found[n] - keypoints[n]).max() < 4  # pixels, a cell of the map
+        alone = codec.decode(*(values[n].numpy() for values in encoded.values()))
+        np.testing.assert_allclose(alone[0], found[n], atol=1e-3)
+        np.testing.assert_allclose(alone[1], scores[n], atol=1e-6)
+
+
+@every_codec
+@low_precision
+def test_codec_in_low_precision(config, dtype):
+    codec = KEYPOINT_CODECS.build(config)
+    keypoints, visible = keypoints_of('inside', 2, 5)
+    encoded = codec.encode_batch(torch.from_numpy(keypoints).to(dtype), torch.from_numpy(visible).to(dtype))
+    assert all(values.isfinite().all() for values in encoded.values())
+    encoded.pop('keypoint_weights')
+    found, scores = codec.batch_decode(*(values.to(dtype) for values in encoded.values()))
+    assert np.isfinite(scores).all()
+    assert np.abs(np.concatenate(found) - keypoints).max() < 6  # pixels; bfloat16 keeps 8 bits
+
+
+@every_codec
+def test_codec_survives_config_pickle_and_copy(config):
+    codec = KEYPOINT_CODECS.build(config)
+    for other in (
+        KEYPOINT_CODECS.build(round_trip(config)),
+        pickle.loads(pickle.dumps(codec)),
+        copy.deepcopy(codec),
+    ):
+        assert vars(other) == vars(codec)
+        assert repr(other) == repr(codec)
+
+
+@every_codec
+def test_codec_shows_its_settings(config):
+    text = repr(KEYPOINT_CODECS.build(config))
+    assert text.startswith(config['type'].partition('.')[2])
+    assert all(f'{name}={value!r}' in text for name, value in config.items() if name != 'type'), text
+
+
+# ---------------------------------------------------------------------------------------------
+# heads
+
+
+@every_head
+@shapes
+@difficult
+def test_head_trains(config_of, batch, joints, kind):
+    head = build_head(config_of, joints).train()
+    keypoints, visible = keypoints_of(kind, batch, joints)
+    losses = head.loss(features_of(batch), make_samples(keypoints, visible, INPUT))
+    assert all(value.isfinite() and value.shape == () for value in losses.values())
+    if kind in NOTHING_TO_LEARN:
+        assert total(losses) == 0
+    total(losses).backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+@every_head
+@shapes
+@pytest.mark.parametrize('flip', [False, True])
+def test_head_predicts(config_of, batch, joints, flip):
+    head = build_head(config_of, joints).eval()
+    samples = make_samples(random_keypoints(batch, joints, INPUT), None, INPUT)
+    features = [features_of(batch), features_of(batch, seed=1)] if flip else features_of(batch)
+    with torch.no_grad():
+        predictions = head.predict(features, samples, dict(flip_test=flip))
+    assert len(predictions) == batch
+    for prediction in predictions:
+        assert prediction.keypoints.shape == (1, joints, 2)
+        assert prediction.keypoint_scores.shape == (1, joints)
+        assert np.isfinite(prediction.keypoints).all()
+        assert np.isfinite(prediction.keypoint_scores).all()
+
+
+@every_head
+@low_precision
+def test_head_under_autocast(config_of, dtype):
+    head = build_head(config_of, 5).train()
+    samples = make_samples(*keypoints_of('inside', 2, 5), INPUT)
+    expected = total(head.loss(features_of(2), samples)).item()
+    try:
+        with torch.autocast('cpu', dtype):
+            assert head(features_of(2)).dtype == dtype
+    except RuntimeError as error:  # torch 2.1 has no fp16 on the CPU
+        pytest.skip(f'no autocast to {dtype} on the CPU: {error}')
+    with torch.autocast('cpu', dtype):
+        losses = head.loss(features_of(2), samples)
+    np.testing.assert_allclose(total(losses).item(), expected, rtol=0.03)
+    total(losses).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in head.parameters())
+    head.eval()
+    with torch.no_grad(), torch.autocast('cpu', dtype):
+        predictions = head.predict(features_of(2), samples)
+    assert all(np.isfinite(prediction.keypoints).all() for prediction in predictions)
+
+
+@every_head
+@low_precision
+def test_head_in_low_precision(config_of, dtype):
+    if not cpu_can(dtype):
+        pytest.skip(f'this torch does not train in {dtype} on the CPU')
+    head = build_head(config_of, 5).train()
+    samples = make_samples(*keypoints_of('inside', 2, 5), INPUT)
+    expected = total(head.loss(features_of(2), samples)).item()
+    head.to(dtype)
+    features = tuple(feature.to(dtype) for feature in features_of(2))
+    losses = head.loss(features, samples)
+    np.testing.assert_allclose(total(losses).item(), expected, rtol=0.03)
+    total(losses).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in head.parameters())
+    head.eval()
+    with torch.no_grad():
+        predictions = head.predict(features, samples)
+    assert all(np.isfinite(prediction.keypoints).all() for prediction in predictions)
+
+
+@every_head
+def test_head_survives_config_pickle_and_copy(config_of):
+    head = build_head(config_of, 5).eval()
+    rebuilt = MODELS.build(round_trip(config_of(5))).eval()
+    rebuilt.load_state_dict(head.state_dict(), strict=True)
+    samples = make_samples(random_keypoints(2, 5, INPUT), None, INPUT)
+    expected = head.predict(features_of(2), samples)
+    for other in (rebuilt, pickle.loads(pickle.dumps(head)), copy.deepcopy(head)):
+        found = other.predict(features_of(2), samples)
+        for prediction, wanted in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(prediction.keypoints, wanted.keypoints)
+        assert repr(other) == repr(head)
+
+
+@every_head
+def test_head_is_deterministic_and_leaves_its_inputs_alone(config_of):
+    head = build_head(config_of, 5).eval()
+    features, samples = features_of(2), make_samples(*keypoints_of('inside', 2, 5), INPUT)
+    kept = features[0].clone(), copy.deepcopy(samples)
+    first, second = head.loss(features, samples), head.loss(features, samples)
+    assert all(first[name] == second[name] for name in first)
+    assert (features[0] == kept[0]).all()
+    for sample, before in zip(samples, kept[1], strict=True):
+        np.testing.assert_array_equal(
+            sample.gt_instances.transformed_keypoints, before.gt_instances.transformed_keypoints
+        )
+
+
+@every_head
+def test_head_without_a_codec_still_computes(config_of):
+    config = config_of(5)
+    with_codec = build_head(config_of, 5).eval()
+    head = MODELS.build({name: value for name, value in config.items() if name != 'decoder'}).eval()
+    head.load_state_dict(with_codec.state_dict())
+    np.testing.assert_array_equal(head(features_of(2)).detach(), with_codec(features_of(2)).detach())

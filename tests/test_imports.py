@@ -1,0 +1,251 @@
+"""The shape of the code: who imports whom, budgets, types, the public names, and what an import costs."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = 'mmpose_ext'
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 40
+
+
+def modules(*folders):
+    """(dotted name, file) of every module of the package and every tool."""
+    for folder in folders:
+        for file in sorted((ROOT / folder).rglob('*.py')):
+            parts = file.relative_to(ROOT).with_suffix('').parts
+            if '.mim' not in parts:
+                yield '.'.join(parts[:-1] if parts[-1] == '__init__' else parts), file
+
+
+CODE = list(modules(PACKAGE, 'tools'))
+TREES = {file: ast.parse(file.read_text(encoding='utf-8')) for _, file in CODE}
+every_module = pytest.mark.parametrize(('name', 'file'), CODE, ids=[str(file.relative_to(ROOT)) for _, file in CODE])
+
+
+def functions(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def imports(name, file):
+    """Dotted names that a module imports, relative ones resolved."""
+    package = name if file.name == '__init__.py' else name.rpartition('.')[0]
+    for node in ast.walk(TREES[file]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split('.')[: len(package.split('.')) - node.level + 1] if node.level else []
+            source = '.'.join([*base, *([node.module] if node.module else [])])
+            # `from package import module` imports the module, `from module import name` a name in it
+            yield from (f'{source}.{alias.name}' for alias in node.names)
+
+
+# ---------------------------------------------------------------------------------------------
+# layers: a module of the left may import those of the right (and its own package), nothing else of ours
+
+_BELOW_MODELS = ('functional', 'registry')
+LAYERS = {
+    'tools': ('apis',),
+    'mmpose_ext.apis': ('models', 'datasets', 'evaluation', 'functional', 'registry', 'config'),
+    'mmpose_ext.models.distillers': ('models.heads', 'models.losses', 'models.layers', 'models.utils', *_BELOW_MODELS),
+    'mmpose_ext.models.heads': ('models.losses', 'models.layers', 'models.utils', *_BELOW_MODELS),
+    'mmpose_ext.models.backbones': ('models.layers', 'models.utils', *_BELOW_MODELS),
+    'mmpose_ext.models.losses': ('models.layers', *_BELOW_MODELS),
+    'mmpose_ext.models.layers': _BELOW_MODELS,
+    'mmpose_ext.models.utils': _BELOW_MODELS,
+    'mmpose_ext.models': ('models',),
+    'mmpose_ext.codecs': ('functional', 'registry'),
+    'mmpose_ext.datasets': ('functional', 'registry'),
+    'mmpose_ext.evaluation': ('functional', 'registry'),
+    'mmpose_ext.engine': ('functional', 'registry'),
+    'mmpose_ext.functional': (),
+    'mmpose_ext.registry': (),
+    'mmpose_ext.compat': (),
+    'mmpose_ext.config': (),
+    'mmpose_ext.version': (),
+    'mmpose_ext': ('compat', 'config', 'version'),
+}
+
+
+def within(name, package):
+    return name == package or name.startswith(f'{package}.')
+
+
+def layer_of(name):
+    """The most particular entry of the table above that a module belongs to."""
+    return max((layer for layer in LAYERS if within(name, layer)), key=len)
+
+
+@every_module
+def test_layers(name, file):
+    layer = layer_of(name)
+    assert layer != PACKAGE or name == PACKAGE, f'{name} belongs to no layer: enter it in the table of this test'
+    allowed = [f'{PACKAGE}.{target}' for target in LAYERS[layer]]
+    if layer != PACKAGE:
+        allowed.append(layer)
+    for target in imports(name, file):
+        if within(target, PACKAGE):
+            assert any(within(target, package) for package in allowed), f'{name} may not import {target}'
+        assert target.partition('.')[0] not in ('tools', 'configs', 'tests'), f'{name} may not import {target}'
+
+
+@every_module
+def test_registries_are_touched_in_one_place(name, file):
+    if name != f'{PACKAGE}.registry':
+        registries = 'MODELS', 'KEYPOINT_CODECS', 'DATASETS', 'TRANSFORMS', 'METRICS', 'HOOKS', 'Registry'
+        forbidden = [f'{owner}.registry.{item}' for owner in ('mmpose', 'mmengine', 'mmdet') for item in registries]
+        assert not {*imports(name, file)} & {*forbidden}, f'take the registries of {PACKAGE}.registry'
+
+
+def test_the_layer_test_sees_what_it_should():
+    """Imports of every kind are found, so that the tests above can fail."""
+    name, file = f'{PACKAGE}.models.heads.heatmap_head', ROOT / PACKAGE / 'models' / 'heads' / 'heatmap_head.py'
+    found = set(imports(name, file))
+    assert f'{PACKAGE}.models.heads.base.BaseHead' in found
+    assert f'{PACKAGE}.functional.heatmap_pck' in found
+    assert layer_of(name) == f'{PACKAGE}.models.heads'
+
+
+# ---------------------------------------------------------------------------------------------
+# budgets and habits
+
+
+@every_module
+def test_file_budget(name, file):
+    assert len(file.read_text(encoding='utf-8').splitlines()) <= MAX_FILE_LINES
+
+
+@every_module
+def test_function_budget(name, file):
+    for function in functions(TREES[file]):
+        lines = function.end_lineno - function.lineno + 1
+        if ast.get_docstring(function) is not None:
+            lines -= function.body[0].end_lineno - function.body[0].lineno + 1
+        assert lines <= MAX_FUNCTION_LINES, f'{function.name} has {lines} lines without its docstring'
+
+
+@every_module
+def test_no_assert(name, file):
+    """They vanish under ``python -O``; errors are exceptions with a message."""
+    assert not [node.lineno for node in ast.walk(TREES[file]) if isinstance(node, ast.Assert)]
+
+
+@every_module
+def test_no_mutable_default(name, file):
+    for function in functions(TREES[file]):
+        for default in [*function.args.defaults, *function.args.kw_defaults]:
+            assert not isinstance(default, ast.List | ast.Dict | ast.Set | ast.Call), (
+                f'default of {function.name} in line {default.lineno}'
+            )
+
+
+@every_module
+def test_signatures_are_typed(name, file):
+    for function in functions(TREES[file]):
+        arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        arguments += [extra for extra in (function.args.vararg, function.args.kwarg) if extra]
+        untyped = [argument.arg for argument in arguments if not argument.annotation]
+        assert set(untyped) <= {'self', 'cls'}, f'{function.name}: {untyped}'
+        assert function.returns, f'{function.name} says not what it returns'
+
+
+@every_module
+def test_modules_of_the_package_list_their_names(name, file):
+    if name.startswith(PACKAGE) and not name.endswith('.version') and functions(TREES[file]):
+        targets = [target.id for node in TREES[file].body if isinstance(node, ast.Assign) for target in node.targets]
+        assert '__all__' in targets
+
+
+@every_module
+def test_docstring(name, file):
+    assert ast.get_docstring(TREES[file])
+
+
+# ---------------------------------------------------------------------------------------------
+# public names: a change here is a change of the interface
+
+PUBLIC = {
+    'mmpose_ext': ['__version__', 'config_path'],
+    'mmpose_ext.registry': ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS'],
+    'mmpose_ext.functional': [
+        'check_blur_kernel_size',
+        'check_choice',
+        'check_positive',
+        'check_shape',
+        'check_size',
+        'dark_refine',
+        'find_peaks',
+        'gaussian_targets',
+        'gaussian_vectors',
+        'heatmap_pck',
+        'heatmap_to_input',
+        'input_to_heatmap',
+        'input_to_unit',
+        'modulated_patches',
+        'pck',
+        'quarter_shift',
+        'render_gaussians',
+        'unit_to_input',
+    ],
+    'mmpose_ext.codecs': ['DarkHeatmap'],
+    'mmpose_ext.models': ['heads'],
+    'mmpose_ext.models.heads': ['BaseHead', 'HeatmapHead'],
+    'mmpose_ext.models.layers': ['conv_stack', 'deconv_stack', 'final_conv'],
+    'mmpose_ext.models.utils': ['gather_keypoints', 'gather_targets'],
+}
+
+
+@pytest.mark.parametrize('name', PUBLIC)
+def test_public_names(name):
+    module = importlib.import_module(name)
+    assert sorted(module.__all__) == sorted(PUBLIC[name])
+    for item in module.__all__:
+        assert getattr(module, item) is not None
+        assert item.startswith('__') or item in ('heads',) or item.isupper() or getattr(module, item).__doc__, item
+
+
+# ---------------------------------------------------------------------------------------------
+# what an import costs
+
+
+def fresh(code):
+    """What a fresh interpreter prints; fails with its error output."""
+    result = subprocess.run([sys.executable, *code], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_importing_the_package_loads_next_to_nothing():
+    added = fresh(
+        [
+            '-c',
+            'import sys, mmpose\n'
+            'before = set(sys.modules)\n'
+            'import mmpose_ext\n'
+            'print(*sorted(set(sys.modules) - before))\n',
+        ]
+    ).split()
+    assert set(added) == {PACKAGE, *(f'{PACKAGE}.{part}' for part in ('compat', 'config', 'version'))}
+
+
+def test_importing_the_package_warns_of_nothing():
+    """Whatever the packages around it do: they are loaded first."""
+    fresh(['-c', 'import warnings, mmpose, mmengine.logging\nwarnings.simplefilter("error")\nimport mmpose_ext'])
+
+
+def test_registries_fill_themselves_at_the_first_look():
+    printed = fresh(
+        [
+            '-c',
+            'import sys, mmpose_ext.registry as registry\n'
+            'assert "mmpose.models" not in sys.modules\n'
+            'print(registry.KEYPOINT_CODECS.get("DarkHeatmap").__name__)\n'
+            'assert "mmpose.models" not in sys.modules\n'
+            'print(registry.MODELS.get("HeatmapHead").__module__)\n',
+        ]
+    )
+    assert printed.split() == ['DarkHeatmap', 'mmpose_ext.models.heads.heatmap_head']
