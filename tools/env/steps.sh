@@ -28,25 +28,28 @@ progress_mmcv() {
     if [ "$objects" -eq 0 ]; then progress_pip; else echo "$objects of $MMCV_OBJECTS files compiled"; fi
 }
 
-# explain_failure TITLE: read the part of the log that belongs to the step, say what went wrong and what to do.
+step_log() { tail -n "+$((step_log_start + 1))" "$LOG"; } # the part of the log that belongs to the running step
+
+log_has() { step_log | grep -E "$1" >/dev/null; } # PATTERN; not grep -q, which would end the pipe too early
+
+# explain_failure TITLE: read the step's log, say what went wrong and what to do.
 explain_failure() {
-    local part="$VENV/log.step"
-    tail -n "+$((step_log_start + 1))" "$LOG" >"$part"
     # the most telling reason first: a full disk also breaks compilers, a missing network also loses versions
-    if grep -qE 'No space left on device|Errno 28|Disk quota exceeded' "$part"; then
+    if log_has 'No space left on device|Errno 28|Disk quota exceeded'; then
         fail "$1: the disk is full ($(df -Pk "$ROOT" | awk 'NR == 2 { print int($4 / 1024) }') MB free in $ROOT)." \
             "Make room there: a complete environment takes about $DISK_GB GB while it is installed."
-    elif grep -qE 'Killed signal|signal 9|Cannot allocate memory|MemoryError|out of memory' "$part"; then
+    elif log_has 'Killed signal|signal 9|Cannot allocate memory|MemoryError|out of memory'; then
         fail "$1: the machine ran out of memory." "Compile with fewer processes: MAX_JOBS=1 bash tools/..."
-    elif grep -qE 'Failed to establish a new connection|NewConnectionError|name resolution|Connection refused|timed out|ProxyError|SSLError|Connection aborted|Network is unreachable' "$part"; then
+    elif log_has 'Failed to establish|NewConnectionError|NameResolutionError|Failed to resolve|Connection refused' ||
+        log_has 'timed out|ProxyError|SSLError|Connection aborted|Network is unreachable|ConnectionError'; then
         fail "$1: the package index cannot be reached." \
             "Check the network and pip's settings (pip config list; HTTPS_PROXY, PIP_INDEX_URL, PIP_CERT)."
-    elif grep -qE 'No matching distribution found|Could not find a version' "$part"; then
-        fail "$1: $(grep -E 'No matching distribution found' "$part" | tail -n 1 | sed 's/^ERROR: //')." \
+    elif log_has 'No matching distribution found'; then
+        fail "$1: $(step_log | grep -E 'No matching distribution found' | tail -n 1 | sed 's/^ERROR: //')." \
             "The package index in use lacks this version for this Python and machine; the pins are in requirements/pinned/."
     fi
     echo >&2
-    tail -n 25 "$part" >&2
+    step_log | tail -n 25 >&2
     fail "$1: see the lines above." "The whole log: $LOG"
 }
 
