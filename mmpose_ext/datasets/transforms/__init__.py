@@ -1,0 +1,1 @@
+"""Transforms; none of our own so far, the configs use MMPose's."""
