@@ -38,6 +38,7 @@ def config_path(name: str) -> str:
             f'mmpose_ext was installed without its configs: neither .mim/configs in {_PACKAGE} '
             f'nor configs in {_PACKAGE.parent} exists'
         )
-    known = [path.relative_to(folders[0]).as_posix() for path in folders[0].rglob('*.py')]
-    close = get_close_matches(relative, known, n=3, cutoff=0) or ['none']
+    known = sorted(path.relative_to(folders[0]).as_posix() for path in folders[0].rglob('*.py'))
+    stem = relative.removesuffix('.py')
+    close = [path for path in known if stem in path][:3] or get_close_matches(relative, known, n=3, cutoff=0)
     raise FileNotFoundError(f"'name' must be a config below {folders[0]}, got {name!r}; closest: {', '.join(close)}")

@@ -1,0 +1,259 @@
+"""Every config loads, builds, trains and predicts; says what its name says; and keeps to the paper's recipe."""
+
+import re
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import mmpose
+import numpy as np
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.registry import DATASETS, MODELS
+
+from mmpose_ext import config_path
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+LEAVES = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
+DARK = [leaf for leaf in LEAVES if leaf.parent.name == 'dark']
+
+NAME = re.compile(
+    r'(?P<method>\w+)_(?P<backbone>res\d+|hrnet-w\d+)_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e_'
+    r'(?P<data>coco|mpii|synthetic)-(?P<height>\d+)x(?P<width>\d+)'
+    r'(_(?P<encoding>biased|unbiased)-(?P<decoding>argmax|shift|dark)(?P<no_modulation>-no-modulation)?)?'
+)
+DATA_SETS = dict(coco='CocoDataset', mpii='MpiiDataset', synthetic='CocoDataset')
+
+# The paper's program (its yaml files): sigma, kernel, pictures in a step, epochs, steps of the learning rate,
+# scale factor, rotation factor, probability of half a body.
+HRNET = (210, (170, 200), 0.35, 45, 0.3)
+SIMPLE = (140, (90, 120), 0.3, 40, None)
+RECIPE = {
+    ('hrnet-w32', 'coco', 128): (1, 3, 2 * 64, *HRNET),
+    ('hrnet-w32', 'coco', 256): (2, 11, 4 * 32, *HRNET),
+    ('hrnet-w32', 'coco', 384): (3, 11, 4 * 28, *HRNET),
+    ('hrnet-w48', 'coco', 128): (1, 11, 2 * 64, *HRNET),
+    ('hrnet-w48', 'coco', 384): (3, 11, 4 * 18, *HRNET),
+    ('res50', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
+    ('res101', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
+    ('res152', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
+    ('hrnet-w32', 'mpii', 256): (2, 11, 4 * 32, 210, (170, 200), 0.25, 30, None),
+}
+
+each_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
+
+
+def parse(leaf: Path) -> dict[str, Any]:
+    match = NAME.fullmatch(leaf.stem)
+    assert match, f'{leaf.stem} must read {NAME.pattern}'
+    return {key: int(text) if text and text.isdigit() else text for key, text in match.groupdict().items()}
+
+
+def steps(pipeline: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [step for step in pipeline if step['type'] == kind]
+
+
+def metainfo_of(cfg: Config) -> dict[str, Any]:
+    return parse_pose_metainfo(DATASETS.get(cfg.train_dataloader.dataset.type).METAINFO)
+
+
+def fake_person(metainfo: dict[str, Any]) -> dict[str, Any]:
+    """What a data set hands to a pipeline after LoadImage: a noise picture, a box, joints inside it."""
+    rng = np.random.default_rng(0)
+    joints = metainfo['num_keypoints']
+    person = dict(
+        img=rng.integers(0, 256, (200, 240, 3), dtype=np.uint8),
+        img_shape=(200, 240),
+        img_path='noise.jpg',
+        id=0,
+        img_id=0,
+        bbox=np.array([[60, 20, 180, 190]], np.float32),
+        bbox_score=np.ones(1, np.float32),
+        keypoints=rng.uniform((60, 20), (180, 190), (1, joints, 2)).astype(np.float32),
+        keypoints_visible=np.ones((1, joints), np.float32),
+    )
+    names = ('flip_indices', 'flip_pairs', 'upper_body_ids', 'lower_body_ids')
+    return person | {name: metainfo[name] for name in names}
+
+
+@each_leaf
+def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
+    cfg = Config.fromfile(leaf)
+    cfg.model.backbone.init_cfg = None  # no download
+    model = MODELS.build(cfg.model)
+    metainfo = metainfo_of(cfg)
+    with torch.no_grad():  # gradients are tested with the heads; the widest network would take half a minute
+        train, test = (
+            model.data_preprocessor(pseudo_collate([Compose(pipeline[1:])(fake_person(metainfo))]))
+            for pipeline in (cfg.train_dataloader.dataset.pipeline, cfg.test_dataloader.dataset.pipeline)
+        )
+        losses = model.train()(**train, mode='loss')
+        (sample,) = model.eval()(**test, mode='predict')
+    assert losses['loss_kpt'] > 0
+    assert torch.isfinite(losses['loss_kpt'])
+    assert sample.pred_instances.keypoints.shape == (1, metainfo['num_keypoints'], 2)
+    assert np.isfinite(sample.pred_instances.keypoints).all()
+    assert sample.pred_instances.keypoint_scores.shape == (1, metainfo['num_keypoints'])
+
+
+@each_leaf
+def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    codec, backbone = cfg.model.head.decoder, cfg.model.backbone
+    assert name['method'] == leaf.parent.name
+    if name['backbone'].startswith('res'):
+        assert (backbone.type, backbone.depth) == ('ResNet', int(name['backbone'][3:]))
+    else:
+        width = int(name['backbone'].removeprefix('hrnet-w'))
+        assert backbone.type == 'HRNet'
+        assert backbone.extra.stage4.num_channels == (width, 2 * width, 4 * width, 8 * width)
+    assert cfg.train_dataloader.batch_size == name['batch']
+    assert cfg.auto_scale_lr.base_batch_size == name['processes'] * name['batch']
+    assert cfg.train_cfg.max_epochs == name['epochs']
+    assert cfg.train_dataloader.dataset.type == DATA_SETS[name['data']]
+    assert name['data'] in cfg.data_root
+    assert tuple(codec.input_size) == (name['width'], name['height'])
+    if name['method'] == 'dark':
+        built = MODELS.build(cfg.model.head).decoder
+        assert built.encoding == (name['encoding'] or 'unbiased')
+        assert built.decoding == (name['decoding'] or 'dark')
+        assert (built.blur_kernel_size is None) == bool(name['no_modulation'])
+
+
+@each_leaf
+def test_parts_agree(leaf: Path, mmpose_scope: None) -> None:
+    cfg = Config.fromfile(leaf)
+    codec = cfg.model.head.decoder
+    width, height = codec.input_size
+    assert tuple(codec.heatmap_size) == (width // 4, height // 4)
+    assert cfg.model.head.out_channels == metainfo_of(cfg)['num_keypoints']
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        pipeline = loader.dataset.pipeline
+        assert [tuple(step.input_size) for step in steps(pipeline, 'TopdownAffine')] == [(width, height)]
+        assert not steps(pipeline, 'GenerateTarget')
+        assert pipeline[-1].type == 'PackPoseInputs'
+        # with it MMPose's hooks would draw the true joints of a test picture at their place in the crop
+        assert pipeline[-1].get('pack_transformed', False) == (loader == cfg.train_dataloader)
+    assert cfg.test_dataloader == cfg.val_dataloader
+    assert cfg.test_evaluator == cfg.val_evaluator
+
+
+@each_leaf
+def test_leaf_is_short_and_survives_a_dump(leaf: Path, tmp_path: Path) -> None:
+    assert len(leaf.read_text().splitlines()) <= 25
+    cfg = Config.fromfile(leaf)
+    cfg.dump(tmp_path / 'dumped.py')
+    assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
+
+
+@pytest.mark.parametrize('leaf', [leaf for leaf in DARK if 'synthetic' not in leaf.stem], ids=lambda leaf: leaf.stem)
+def test_recipe_is_the_papers(leaf: Path) -> None:
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    sigma, kernel, batch, epochs, milestones, scale, rotation, half_body = RECIPE[
+        name['backbone'], name['data'], name['height']
+    ]
+    codec, pipeline = cfg.model.head.decoder, cfg.train_dataloader.dataset.pipeline
+    assert codec.sigma == sigma
+    assert codec.blur_kernel_size == (None if name['no_modulation'] else kernel)
+    assert name['processes'] * name['batch'] == batch
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
+    assert cfg.train_cfg.max_epochs == epochs
+    (schedule,) = cfg.param_scheduler
+    assert (schedule.type, tuple(schedule.milestones), schedule.gamma) == ('MultiStepLR', milestones, 0.1)
+    (box,) = steps(pipeline, 'RandomBBoxTransform')
+    assert box.scale_factor == pytest.approx((1 - scale, 1 + scale))
+    assert (box.rotate_factor, box.rotate_prob, box.shift_prob) == (2 * rotation, 0.6, 0)
+    assert [step.prob for step in steps(pipeline, 'RandomHalfBody')] == ([] if half_body is None else [half_body])
+    assert [step.direction for step in steps(pipeline, 'RandomFlip')] == ['horizontal']
+    assert cfg.model.test_cfg.flip_test
+
+
+def test_every_leaf_is_in_the_method_s_tables() -> None:
+    for folder in sorted({leaf.parent for leaf in LEAVES}):
+        stems = {leaf.stem for leaf in LEAVES if leaf.parent == folder}
+        models = yaml.safe_load((folder / 'metafile.yml').read_text())['Models']
+        assert sorted(model['Name'] for model in models) == sorted(stems)
+        assert [Path(model['Config']) for model in models] == [
+            Path('configs') / folder.name / f'{model["Name"]}.py' for model in models
+        ]
+        linked = set(re.findall(r'\]\(([^)/]+)\.py\)', (folder / 'README.md').read_text()))
+        assert linked == stems
+
+
+def test_base_files_are_named_apart_from_mmposes() -> None:
+    """MMPose looks its data sets' joints up in configs/_base_/datasets of the current folder before its own."""
+    mmposes = Path(mmpose.__file__).parent / '.mim' / 'configs' / '_base_' / 'datasets'
+    theirs = {path.name for path in mmposes.glob('*.py')}
+    assert 'coco.py' in theirs
+    assert not theirs & {path.name for path in (CONFIGS / '_base_' / 'datasets').glob('*.py')}
+
+
+@pytest.mark.parametrize(
+    ('variable', 'name'),
+    [
+        ('COCO_ROOT', 'dark/dark_hrnet-w32_2xb64-210e_coco-128x96'),
+        ('MPII_ROOT', 'dark/dark_hrnet-w32_4xb32-210e_mpii-256x256'),
+        ('SYNTHETIC_ROOT', 'dark/dark_res18_1xb32-10e_synthetic-128x96'),
+    ],
+)
+def test_data_root_is_one_environment_variable(variable: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def paths(cfg: Any) -> list[str]:
+        """Every path in a config that does not depend on data_root by itself."""
+        if isinstance(cfg, dict):
+            own = [cfg[key] for key in ('data_root', 'bbox_file', 'headbox_file') if key in cfg]
+            if str(cfg.get('type')).endswith('Metric') and 'ann_file' in cfg:
+                own.append(cfg['ann_file'])
+            return [*own, *chain.from_iterable(map(paths, cfg.values()))]
+        return [*chain.from_iterable(map(paths, cfg))] if isinstance(cfg, list | tuple) else []
+
+    before = paths(Config.fromfile(config_path(name)).to_dict())
+    monkeypatch.setenv(variable, '/elsewhere/folder')
+    after = paths(Config.fromfile(config_path(name)).to_dict())
+    root = f'data/{variable.removesuffix("_ROOT").lower()}/'
+    assert len(before) >= 4
+    assert all(path.startswith(root) for path in before)
+    assert after == [path.replace(root, '/elsewhere/folder/') for path in before]
+
+
+def test_config_outside_the_repository_inherits_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = 'dark/dark_res18_1xb32-10e_synthetic-128x96.py'
+    mine = tmp_path / 'mine.py'
+    mine.write_text(
+        f"_base_ = __import__('mmpose_ext').config_path('{ours}')\n"
+        "model = dict(head=dict(decoder=dict(decoding='shift')))\n"
+        'train_dataloader = dict(batch_size=_base_.batch_size // 2)\n'
+    )
+    grandchild = tmp_path / 'folder' / 'grandchild.py'
+    grandchild.parent.mkdir()
+    grandchild.write_text("_base_ = ['../mine.py']\ntrain_cfg = dict(max_epochs=1)\n")
+    monkeypatch.chdir(tmp_path)
+    expected = Config.fromfile(CONFIGS / ours)
+    expected.merge_from_dict(
+        {
+            'model.head.decoder.decoding': 'shift',
+            'train_dataloader.batch_size': expected.batch_size // 2,
+            'train_cfg.max_epochs': 1,
+        }
+    )
+    cfg = Config.fromfile(grandchild)
+    assert cfg.to_dict() == expected.to_dict()
+    assert Config.fromstring(cfg.pretty_text, '.py').to_dict() == expected.to_dict()
+
+
+def test_config_path_takes_names_with_and_without_suffix() -> None:
+    name = 'dark/dark_res18_1xb32-10e_synthetic-128x96'
+    path = config_path(name)
+    assert Path(path).is_absolute()
+    assert Path(path).read_text() == (CONFIGS / f'{name}.py').read_text()
+    assert config_path(f'{name}.py') == path
+
+
+def test_config_path_names_the_closest() -> None:
+    with pytest.raises(FileNotFoundError, match=r"'name' .* got 'dark/dark_res18'; .*dark_res18_1xb32-10e_synthetic"):
+        config_path('dark/dark_res18')
+    with pytest.raises(FileNotFoundError, match=r'closest: dark/dark_res50_2xb64-140e_coco-128x96\.py'):
+        config_path('dark/dark_res50_2xb46-140e_coco-128x96.py')
