@@ -10,8 +10,24 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # What the script may use of a bare machine; df, the compiler and Python are stand-ins.
 PROGRAMS = (
-    'awk bash cat chmod cksum cp cut date dirname env find flock getconf grep head mkdir mv rm sed sleep tail touch tr wc'
-).split()
+    *(
+        'awk',
+        'bash',
+        'cat',
+        'chmod',
+        'cksum',
+        'cp',
+        'cut',
+        'date',
+        'dirname',
+        'env',
+        'find',
+        'flock',
+        'getconf',
+        'grep',
+    ),
+    *('head', 'mkdir', 'mv', 'rm', 'sed', 'sleep', 'tail', 'touch', 'tr', 'wc'),
+)
 
 FAKE_PYTHON = """#!/usr/bin/env bash
 # Plays Python {version}: answers the script's questions, writes down every call of pip, fails where it is told to.
