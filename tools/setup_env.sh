@@ -153,7 +153,7 @@ run_settings() {
     export TORCH_HOME=$CACHE/torch TRITON_CACHE_DIR=$CACHE/triton TORCHINDUCTOR_CACHE_DIR=$CACHE/inductor
     mkdir -p "$CACHE/tmp"
     # Data workers open sockets below TMPDIR, and the path of a socket is limited to 107 characters.
-    if [ ${#CACHE} -le 60 ]; then export TMPDIR=$CACHE/tmp; fi
+    if [ ${#CACHE} -le 70 ]; then export TMPDIR=$CACHE/tmp; fi
 }
 
 # A function, because bash reads a script as it runs it: an edit during the build must not reach this run.
