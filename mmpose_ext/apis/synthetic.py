@@ -10,7 +10,7 @@ from typing import Any
 
 from mmpose_ext.datasets.synthetic.picture import SPLITS
 from mmpose_ext.datasets.synthetic.scene import SceneOptions
-from mmpose_ext.datasets.synthetic.writer import SplitRequest, write_json, write_split
+from mmpose_ext.datasets.synthetic.writer import SplitRequest, write_json, write_splits
 
 __all__ = ['FORMAT_VERSION', 'make_synthetic_dataset']
 
@@ -71,8 +71,8 @@ def make_synthetic_dataset(
         _clear(out)
         content = {'format': FORMAT_VERSION, 'request': request}
         write_json(out / _STAMP, content | {'state': 'writing'})
-        for split, count in counts.items():
-            write_split(out, SplitRequest(split, count, seed, options), workers, _Progress(split))
+        splits = [SplitRequest(split, count, seed, options) for split, count in counts.items()]
+        write_splits(out, splits, workers, _Progress())
         write_json(out / _STAMP, content | {'state': 'complete'})
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -126,18 +126,20 @@ def _clear(out: Path) -> None:
 class _Progress:
     """One line that keeps up with the work on a terminal, one line per tenth of it elsewhere."""
 
-    def __init__(self, split: str) -> None:
-        self.split, self.start, self.tenth = split, time.monotonic(), 0
+    def __init__(self) -> None:
+        self.split, self.start, self.tenth = '', 0.0, 0
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, split: str, done: int, total: int) -> None:
+        if split != self.split:
+            self.split, self.start, self.tenth = split, time.monotonic(), 0
         terminal = sys.stdout.isatty()
         tenth = done * 10 // total
         if done < total and (done % 20 if terminal else tenth == self.tenth):
             return
         self.tenth = tenth
-        rate = done / max(time.monotonic() - self.start, 1e-9)
+        rate = done / max(time.monotonic() - self.start, 1e-3)
         left = (total - done) / rate
-        line = f'Synthetic people, {self.split}: {done}/{total}, {rate:.0f} pictures/s, {left:.0f} s left'
+        line = f'Synthetic people, {split}: {done}/{total}, {rate:.0f} pictures/s, {left:.0f} s left'
         if terminal:
             print(f'\r{line}   ', end='' if done < total else '\n', flush=True)
         else:

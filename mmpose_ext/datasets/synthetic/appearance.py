@@ -165,7 +165,7 @@ class _Painter:
         if kind == 'trousers':
             self.paint(thigh | shank, cloth)
             self.loosen(thigh, 1.04)
-            self.loosen(shank, rng.uniform(1.02, 1.28))
+            self.loosen(shank & (y > 0.1), rng.uniform(1.02, 1.26))
         elif kind == 'shorts':
             hem = rng.choice([0.38, 0.62, 0.86])
             self.paint(thigh & (y < hem), cloth)
@@ -218,7 +218,7 @@ class _Painter:
         if sleeve == 'long':
             sleeves |= fore & (y < 0.95)
         self.paint(sleeves, shirt)
-        self.loosen(sleeves & (y > 0.05), rng.uniform(1.03, 1.22))
+        self.loosen(sleeves & (y > 0.2), rng.uniform(1.02, 1.16))
         bare = sleeve == 'none'
         if bare:
             self.paint(mesh.of('trunk') & (y > 0.46), self.skin)

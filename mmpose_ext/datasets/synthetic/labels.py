@@ -1,5 +1,6 @@
 """COCO annotations of a drawn scene: key points, visibility, boxes, areas, and the 3D joints with the camera."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,14 @@ _FLESH: dict[str, tuple[tuple[str, ...], float]] = {
     'elbow': (('upper_arm', 'forearm'), 0.10),
     'wrist': (('forearm', 'hand', 'thumb'), 0.08),
     'hip': (('trunk', 'thigh', 'skirt', 'buckle'), 0.20),
-    'knee': (('thigh', 'shank', 'skirt'), 0.16),
+    'knee': (('thigh', 'shank', 'skirt'), 0.21),
     'ankle': (('shank', 'foot'), 0.10),
 }
 
 _SMALLEST_SIDE = 12  # pixels: people whose visible box is smaller in both directions are not annotated
 
 
+@cache
 def _allowed_parts(joint: str) -> tuple[frozenset[int], float]:
     side, _, kind = joint.rpartition('_')
     parts, depth = _FLESH[kind]

@@ -217,8 +217,13 @@ def pose_vertices(mesh: BodyMesh, shape: BodyShape, posture: Posture, widen: Arr
 
 
 def _follow(rest: Array, bones: Ints, rotations: Array, shift: Array) -> Array:
-    turned: Array = (rotations[bones] @ rest[:, :, None])[:, :, 0]
-    return turned + shift[bones]
+    """Moves the vertices with their bones; those of one bone lie side by side."""
+    moved = np.empty_like(rest)
+    starts = np.flatnonzero(np.diff(bones, prepend=-1))
+    for start, end in zip(starts, [*starts[1:], len(bones)], strict=True):
+        bone = bones[start]
+        moved[start:end] = rest[start:end] @ rotations[bone].T + shift[bone]
+    return moved
 
 
 def _bone_lengths(shape: BodyShape) -> Array:

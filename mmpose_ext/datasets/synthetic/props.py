@@ -10,11 +10,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ['Prop', 'cloth_colour', 'join', 'sample_occluder', 'sample_prop', 'seat']
+__all__ = ['Prop', 'box', 'cloth_colour', 'join', 'sample_occluder', 'sample_prop', 'seat']
 
 Array = npt.NDArray[np.float64]
 
-_PIECE = 0.22  # metres: the longest edge of a quad
+_PIECE = 0.3  # metres: the longest edge of a quad
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _unit_box(across: int, high: int, deep: int) -> Array:
     return np.concatenate(quads)
 
 
-def _box(centre: tuple[float, float, float], size: tuple[float, float, float], turn: float, colour: Array) -> Prop:
+def box(centre: tuple[float, float, float], size: tuple[float, float, float], turn: float, colour: Array) -> Prop:
     """A box: `centre` of its lower face (y is its height above the ground), `size` wide, high, deep."""
     cos, sin = np.cos(turn), np.sin(turn)
     edges = np.array([(cos * size[0], 0, sin * size[0]), (0, -size[1], 0), (-sin * size[2], 0, cos * size[2])])
@@ -113,19 +113,19 @@ def _plant(rng: np.random.Generator, x: float, z: float) -> Prop:
 
 def _crate(rng: np.random.Generator, x: float, z: float) -> Prop:
     size = (rng.uniform(0.35, 0.8), rng.uniform(0.35, 0.8), rng.uniform(0.3, 0.5))
-    return _box((x, 0, z), size, rng.uniform(-0.6, 0.6), cloth_colour(rng))
+    return box((x, 0, z), size, rng.uniform(-0.6, 0.6), cloth_colour(rng))
 
 
 def _table(rng: np.random.Generator, x: float, z: float) -> Prop:
     wide, deep, high = rng.uniform(0.8, 1.4), rng.uniform(0.45, 0.7), rng.uniform(0.66, 0.78)
     turn, colour = rng.uniform(-0.5, 0.5), cloth_colour(rng)
-    parts = [_box((x, high - 0.05, z), (wide, 0.05, deep), turn, colour)]
+    parts = [box((x, high - 0.05, z), (wide, 0.05, deep), turn, colour)]
     cos, sin = np.cos(turn), np.sin(turn)
     for i in (-0.46, 0.46):
         for j in (-0.44, 0.44):
             a, b = i * wide, j * deep
             parts.append(
-                _box((x + a * cos - b * sin, 0, z + a * sin + b * cos), (0.05, high - 0.05, 0.05), turn, colour * 0.8)
+                box((x + a * cos - b * sin, 0, z + a * sin + b * cos), (0.05, high - 0.05, 0.05), turn, colour * 0.8)
             )
     return join(parts)
 
@@ -133,10 +133,10 @@ def _table(rng: np.random.Generator, x: float, z: float) -> Prop:
 def _sofa(rng: np.random.Generator, x: float, z: float) -> Prop:
     turn, colour, wide = rng.uniform(-0.4, 0.4), cloth_colour(rng), rng.uniform(1.1, 1.9)
     cos, sin = np.cos(turn), np.sin(turn)
-    seat_part = _box((x, 0, z), (wide, 0.42, 0.75), turn, colour)
-    back = _box((x - 0.35 * sin, 0.42, z + 0.35 * cos), (wide, 0.42, 0.16), turn, colour * 0.92)
+    seat_part = box((x, 0, z), (wide, 0.42, 0.75), turn, colour)
+    back = box((x - 0.35 * sin, 0.42, z + 0.35 * cos), (wide, 0.42, 0.16), turn, colour * 0.92)
     arms = [
-        _box((x + s * wide / 2 * cos, 0, z + s * wide / 2 * sin), (0.16, 0.6, 0.75), turn, colour * 0.85)
+        box((x + s * wide / 2 * cos, 0, z + s * wide / 2 * sin), (0.16, 0.6, 0.75), turn, colour * 0.85)
         for s in (-1, 1)
     ]
     return join([seat_part, back, *arms])
@@ -146,14 +146,14 @@ def _shelf(rng: np.random.Generator, x: float, z: float) -> Prop:
     wide, rows = rng.uniform(0.8, 1.3), int(rng.integers(3, 6))
     wood = cloth_colour(rng)
     high = rows * 0.36
-    parts = [_box((x, 0, z + 0.2), (wide, high, 0.04), 0, wood * 0.55)]
-    parts += [_box((x + s * wide / 2, 0, z), (0.04, high, 0.3), 0, wood) for s in (-1, 1)]
-    parts += [_box((x, row * 0.36 + 0.33, z), (wide, 0.03, 0.3), 0, wood) for row in range(rows)]
+    parts = [box((x, 0, z + 0.2), (wide, high, 0.04), 0, wood * 0.55)]
+    parts += [box((x + s * wide / 2, 0, z), (0.04, high, 0.3), 0, wood) for s in (-1, 1)]
+    parts += [box((x, row * 0.36 + 0.33, z), (wide, 0.03, 0.3), 0, wood) for row in range(rows)]
     for row in range(rows):
         place = x - wide / 2 + 0.06
         while place < x + wide / 2 - 0.12:
             thick = rng.uniform(0.04, 0.13)
-            book = _box(
+            book = box(
                 (place + thick / 2, row * 0.36, z + 0.02),
                 (thick * 0.9, rng.uniform(0.16, 0.29), 0.2),
                 0,
@@ -181,18 +181,22 @@ def _limbs(rng: np.random.Generator, x: float, z: float) -> Prop:
     for _ in range(int(rng.integers(1, 4))):
         low, long = rng.uniform(0.5, 1.0) * high, rng.uniform(0.25, 0.5)
         way = rng.choice([-1.0, 1.0])
-        parts.append(_box((x + way * long / 2, low, z), (long, 0.07, 0.07), 0, colour))
+        parts.append(box((x + way * long / 2, low, z), (long, 0.07, 0.07), 0, colour))
     return join(parts)
 
 
 _BEHIND = (_shelf, _table, _sofa, _crate, _plant, _lamp, _column, _ball, _limbs)
 _BEHIND_WEIGHTS = np.array([0.13, 0.12, 0.12, 0.15, 0.14, 0.08, 0.08, 0.08, 0.10])
+_OUTDOORS = (_crate, _table, _plant, _column, _ball, _limbs)
+_OUTDOORS_WEIGHTS = np.array([0.22, 0.14, 0.24, 0.12, 0.14, 0.14])
 _IN_FRONT = (_crate, _table, _plant, _column, _sofa)
 _IN_FRONT_WEIGHTS = np.array([0.35, 0.15, 0.20, 0.20, 0.10])
 
 
-def sample_prop(rng: np.random.Generator, x: float, z: float) -> Prop:
+def sample_prop(rng: np.random.Generator, x: float, z: float, outdoors: bool) -> Prop:
     """Something to stand at (x, z) behind or beside the people."""
+    if outdoors:
+        return _OUTDOORS[int(rng.choice(len(_OUTDOORS), p=_OUTDOORS_WEIGHTS))](rng, x, z)
     return _BEHIND[int(rng.choice(len(_BEHIND), p=_BEHIND_WEIGHTS))](rng, x, z)
 
 
@@ -206,12 +210,12 @@ def seat(rng: np.random.Generator, x: float, z: float, height: float, turn: floa
     colour = cloth_colour(rng)
     cos, sin = np.cos(turn), np.sin(turn)
     if rng.random() < 0.45:
-        return _box((x, 0, z), (0.42, height, 0.40), turn, colour)
-    parts = [_box((x, height - 0.05, z), (0.44, 0.05, 0.42), turn, colour)]
+        return box((x, 0, z), (0.42, height, 0.40), turn, colour)
+    parts = [box((x, height - 0.05, z), (0.44, 0.05, 0.42), turn, colour)]
     for i in (-0.18, 0.18):
         for j in (-0.17, 0.17):
             leg = (x + i * cos - j * sin, 0.0, z + i * sin + j * cos)
-            parts.append(_box(leg, (0.04, height - 0.05, 0.04), turn, colour * 0.7))
+            parts.append(box(leg, (0.04, height - 0.05, 0.04), turn, colour * 0.7))
     if rng.random() < 0.5:
-        parts.append(_box((x - sin * 0.21, height, z + cos * 0.21), (0.42, 0.40, 0.035), turn, colour * 0.9))
+        parts.append(box((x - sin * 0.21, height, z + cos * 0.21), (0.42, 0.40, 0.035), turn, colour * 0.9))
     return join(parts)

@@ -85,7 +85,7 @@ def compose(rng: np.random.Generator, options: SceneOptions) -> Scene:
     for _ in range(int(rng.integers(options.clutter[0], options.clutter[1] + 1))):
         z = farthest + rng.uniform(0.55, min(room.distance - farthest, 4.0))
         x = (rng.uniform(0, options.width) - camera.centre[0]) / focal * z
-        things.append(sample_prop(rng, x, z))
+        things.append(sample_prop(rng, x, z, room.outdoors))
     return Scene(camera, _light(rng, room), room, people, things)
 
 

@@ -176,10 +176,10 @@ def bone_offsets(shape: BodyShape) -> Array:
         (-across, 0.335 * trunk, -0.008),
         (0, -upper, 0),
         (0, -fore, 0),
-        (hip, -0.005, 0),
+        (hip, 0, 0),
         (0, -thigh, 0),
         (0, -shank, 0),
-        (-hip, -0.005, 0),
+        (-hip, 0, 0),
         (0, -thigh, 0),
         (0, -shank, 0),
     ]

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,12 +17,14 @@ from .labels import CATEGORY
 from .picture import Picture, draw_picture
 from .scene import SceneOptions
 
-__all__ = ['SplitRequest', 'write_json', 'write_split']
+__all__ = ['SplitRequest', 'write_json', 'write_splits']
 
 _JPEG_QUALITY = 92
 _CHUNK = 16  # pictures a process draws before it takes more
 
-Progress = Callable[[int, int], None]
+Entry = dict[str, Any]
+Progress = Callable[[str, int, int], None]
+Mapper = Callable[[Callable[[int], Entry], Iterable[int]], Iterable[Entry]]
 
 
 @dataclass(frozen=True)
@@ -42,27 +44,28 @@ class SplitRequest:
     options: SceneOptions
 
 
-def write_split(out_dir: Path, request: SplitRequest, workers: int, progress: Progress) -> None:
-    """Writes `<out_dir>/<name>/*.jpg` and `<out_dir>/annotations/person_keypoints_<name>.json`.
+def write_splits(out_dir: Path, requests: list[SplitRequest], workers: int, progress: Progress) -> None:
+    """Writes `<out_dir>/<name>/*.jpg` and `<out_dir>/annotations/person_keypoints_<name>.json` of every split.
 
     The bytes do not depend on the number of workers.
 
     Args:
         out_dir: Existing folder.
-        request: What to draw.
+        requests: What to draw.
         workers: Processes; 1 draws in this one.
-        progress: Called with (pictures written, pictures in all) after each.
+        progress: Called with (name of the split, pictures written, pictures in all) after each picture.
     """
-    folder = out_dir / request.name
-    folder.mkdir(exist_ok=True)
-    draw = partial(_write_picture, folder, request)
-    drawn = []
-    for entry in _each(draw, request.count, workers):
-        drawn.append(entry)
-        progress(len(drawn), request.count)
     annotations_dir = out_dir / 'annotations'
     annotations_dir.mkdir(exist_ok=True)
-    write_json(annotations_dir / f'person_keypoints_{request.name}.json', _coco(request, drawn))
+    with _mapper(workers) as each:
+        for request in requests:
+            folder = out_dir / request.name
+            folder.mkdir(exist_ok=True)
+            drawn = []
+            for entry in each(partial(_write_picture, folder, request), range(request.count)):
+                drawn.append(entry)
+                progress(request.name, len(drawn), request.count)
+            write_json(annotations_dir / f'person_keypoints_{request.name}.json', _coco(request, drawn))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -73,30 +76,26 @@ def write_json(path: Path, content: Any) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """OpenCV's own threads only get in each other's way on pictures this small."""
+def _mapper(workers: int) -> Iterator[Mapper]:
+    """`map`, in this process or over several; in order either way."""
+    if workers > 1:
+        # Spawned, not forked: whoever calls may have threads running (torch, OpenCV).
+        context = get_context('spawn')
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
+        try:
+            yield partial(pool.map, chunksize=_CHUNK)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return
     before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(1)  # OpenCV's threads only get in each other's way on pictures this small
     try:
-        yield
+        yield map
     finally:
         cv2.setNumThreads(before)
 
 
-def _each(draw: Callable[[int], dict[str, Any]], count: int, workers: int) -> Iterator[dict[str, Any]]:
-    """Results of `draw` for 0, 1, ..., in order."""
-    if workers == 1:
-        with _one_thread():
-            yield from map(draw, range(count))
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context('spawn'), initializer=cv2.setNumThreads, initargs=(1,))
-    try:
-        yield from pool.map(draw, range(count), chunksize=_CHUNK)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _write_picture(folder: Path, request: SplitRequest, index: int) -> dict[str, Any]:
+def _write_picture(folder: Path, request: SplitRequest, index: int) -> Entry:
     """Draws one picture into its file; returns what the annotation file says of it."""
     picture: Picture = draw_picture(request.seed, request.name, index, request.options)
     name = f'{index:06d}.jpg'
@@ -108,7 +107,7 @@ def _write_picture(folder: Path, request: SplitRequest, index: int) -> dict[str,
     return {'file_name': name, 'camera': picture.camera, 'annotations': picture.annotations}
 
 
-def _coco(request: SplitRequest, drawn: list[dict[str, Any]]) -> dict[str, Any]:
+def _coco(request: SplitRequest, drawn: list[Entry]) -> dict[str, Any]:
     size = {'width': request.options.width, 'height': request.options.height}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
