@@ -34,7 +34,8 @@ def make_synthetic_dataset(
     The folder then holds ``train/*.jpg``, ``val/*.jpg``, ``annotations/person_keypoints_train.json`` and
     ``..._val.json``, and the stamp ``synthetic.json``, which says what was asked for and is complete only after the
     last file. A folder whose stamp holds the same request is left as it is; one that was interrupted, or holds
-    another request, is written anew. The same request gives the same bytes, whatever the number of workers.
+    another request, is written anew. The same request gives the same bytes, whatever the number of workers; another
+    version of OpenCV gives the same labels, and pixels that may differ in rounding.
 
     Args:
         out_dir: A new or empty folder, or one that this function wrote before.
@@ -51,14 +52,7 @@ def make_synthetic_dataset(
         ValueError: A number out of range, or a folder that holds something else.
         OSError: The folder cannot be written, or the disk is full.
     """
-    for name, value, least in (
-        ('num_train', num_train, 1),
-        ('num_val', num_val, 1),
-        ('seed', seed, 0),
-        ('workers', workers, 1),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f'{name} must be an integer of {least} or more, got {value!r}')
+    _check_numbers(num_train=(num_train, 1), num_val=(num_val, 1), seed=(seed, 0), workers=(workers, 1))
     options = options or SceneOptions()
     counts = dict(zip(SPLITS, (num_train, num_val), strict=True))
     request = json.loads(json.dumps({'seed': seed, 'counts': counts, 'options': asdict(options)}))
@@ -83,6 +77,13 @@ def make_synthetic_dataset(
         raise
     print(f'Synthetic people: wrote {num_train} + {num_val} pictures to {out}', flush=True)
     return True
+
+
+def _check_numbers(**numbers: tuple[int, int]) -> None:
+    """Each is (what came, the least that is allowed)."""
+    for name, (value, least) in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f'{name} must be an integer of {least} or more, got {value!r}')
 
 
 def _read_stamp(out: Path) -> dict[str, Any] | None:
