@@ -1,0 +1,128 @@
+"""The pipeline of a config against its head and codec; nothing is run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+
+from .findings import Finding, examples
+
+__all__ = ['check_pipeline', 'predicted_joints', 'type_name']
+
+_RANDOM = ('RandomFlip', 'RandomHalfBody', 'RandomBBoxTransform', 'Albumentation', 'PhotometricDistortion')
+#: arguments of a codec that decoding alone uses
+_DECODING_ONLY = ('decoding', 'blur_kernel_size', 'max_offset')
+
+
+def type_name(config: Mapping[str, Any]) -> str:
+    """The registered name of a config without its scope: 'DarkHeatmap'."""
+    kind = config.get('type')
+    return (kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))).rpartition('.')[2]
+
+
+def predicted_joints(head: Mapping[str, Any]) -> int | None:
+    """The number of joints that a head's config names, or None."""
+    return next((head[name] for name in ('out_channels', 'num_joints', 'num_keypoints') if name in head), None)
+
+
+def check_pipeline(pipeline: Sequence[Mapping[str, Any]], head: Mapping[str, Any], phase: str) -> list[Finding]:
+    """Check the transforms of a top-down config.
+
+    Args:
+        pipeline: Configs of the transforms.
+        head: Config of the head; its ``decoder`` is the codec.
+        phase: 'train', 'val' or 'test'.
+    """
+    names = [type_name(step) for step in pipeline]
+    findings = _check_order(names, phase)
+    if phase != 'train':
+        random = [name for name in names if name in _RANDOM]
+        if random:
+            what = f'the pipeline of {phase} changes pictures at random: {examples(random, 5)}'
+            findings.append(Finding('warning', 'pipeline', phase, what, 'results differ from run to run'))
+    codec = head.get('decoder') or {}
+    for step, name in zip(pipeline, names, strict=True):
+        if name == 'TopdownAffine' and 'input_size' in codec:
+            cut, expected = _plain(step.get('input_size')), _plain(codec['input_size'])
+            if cut != expected:
+                what = f'TopdownAffine cuts out {cut} and the codec of the head expects {expected} (width, height)'
+                advice = 'write the size once and use it for both; every joint is off by the ratio'
+                findings.append(Finding('error', 'input-size', phase, what, advice))
+        if name == 'GenerateTarget':
+            findings += _check_encoder(step.get('encoder'), codec, phase)
+    if phase == 'train' and 'GenerateTarget' not in names:
+        findings += _check_targets_of_head(pipeline, names, head)
+    if not findings:
+        findings.append(Finding('ok', 'pipeline', phase, ' > '.join(names)))
+    return findings
+
+
+def _check_order(names: Sequence[str], phase: str) -> list[Finding]:
+    findings = []
+    if 'PackPoseInputs' not in names:
+        what = 'the pipeline does not end with PackPoseInputs'
+        findings.append(Finding('error', 'pipeline', phase, what, 'without it the model gets no samples'))
+    if 'TopdownAffine' not in names:
+        what = 'the pipeline has no TopdownAffine: nothing cuts the person out at the size of the network'
+        findings.append(Finding('warning', 'pipeline', phase, what, 'right only if a transform of your own does it'))
+    for first, second in (
+        ('LoadImage', 'TopdownAffine'),
+        ('GetBBoxCenterScale', 'TopdownAffine'),
+        ('RandomFlip', 'TopdownAffine'),
+        ('TopdownAffine', 'GenerateTarget'),
+        ('TopdownAffine', 'PackPoseInputs'),
+    ):
+        required = second == 'TopdownAffine' and first != 'RandomFlip'
+        if second in names and (names.index(first) > names.index(second) if first in names else required):
+            what = f'{first} must come before {second}, the pipeline is {" > ".join(names)}'
+            findings.append(Finding('error', 'pipeline', phase, what))
+    return findings
+
+
+def _check_encoder(encoder: Any, codec: Mapping[str, Any], phase: str) -> list[Finding]:
+    """GenerateTarget's encoder against the head's decoder."""
+    encoders = encoder if isinstance(encoder, list | tuple) else [encoder]
+    if len(encoders) != 1 or not isinstance(encoders[0], Mapping) or not codec:
+        return []
+    encoder = encoders[0]
+    if type_name(encoder) != type_name(codec):
+        what = f'GenerateTarget draws with {type_name(encoder)}, the head decodes with {type_name(codec)}'
+        return [Finding('warning', 'encoder', phase, what, 'is it meant? The head learns maps it does not read well')]
+    names = sorted((set(encoder) | set(codec)) - {'type', *_DECODING_ONLY})
+    differ = [
+        f'{name}: {encoder.get(name, "default")} / {codec.get(name, "default")}'
+        for name in names
+        if _plain(encoder.get(name)) != _plain(codec.get(name))
+    ]
+    if not differ:
+        return []
+    sizes = any(name.startswith(('input_size', 'heatmap_size')) for name in differ)
+    what = f"GenerateTarget's encoder and the head's decoder differ in {examples(differ, 5)}"
+    advice = 'write the codec once: codec = dict(...), encoder=codec, decoder=codec'
+    return [Finding('error' if sizes else 'warning', 'encoder', phase, what, advice)]
+
+
+def _check_targets_of_head(
+    pipeline: Sequence[Mapping[str, Any]], names: Sequence[str], head: Mapping[str, Any]
+) -> list[Finding]:
+    """What a head needs that draws its own targets."""
+    kind, decoder = MODELS.get(head.get('type', '')), head.get('decoder')
+    if kind is not None and kind.__module__.startswith('mmpose.'):
+        what = f"the head is MMPose's {type_name(head)}, and the pipeline has no GenerateTarget"
+        advice = f'add GenerateTarget(encoder=<codec>) before PackPoseInputs, or take mmpose_ext.{type_name(head)}'
+        return [Finding('error', 'targets', 'train', what, advice)]
+    codec = KEYPOINT_CODECS.get(decoder['type']) if decoder else None
+    if decoder and codec is not None and not hasattr(codec, 'encode_batch'):
+        what = f'the head shall draw its targets, and its codec {type_name(decoder)} has no encode_batch()'
+        advice = 'take a codec of mmpose_ext, or add GenerateTarget(encoder=<codec>) to the pipeline'
+        return [Finding('error', 'targets', 'train', what, advice)]
+    packing = next((s for s, name in zip(pipeline, names, strict=True) if name == 'PackPoseInputs'), None)
+    if packing is not None and not packing.get('pack_transformed', False):
+        what = 'the head draws its targets, and PackPoseInputs does not pack the keypoints they are drawn from'
+        advice = "end the training's pipeline with dict(type='PackPoseInputs', pack_transformed=True)"
+        return [Finding('error', 'targets', 'train', what, advice)]
+    return []
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else value
