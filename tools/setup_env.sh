@@ -53,6 +53,9 @@ is_ready() { is_stamped ready "$ready_print" && python_version "$VENV/bin/python
 
 pip_install() { "$VENV/bin/python" -m pip install --no-input --progress-bar off "$@"; }
 
+# try_import CODE: with the libraries' own caches (yapf, matplotlib) below the repository; not for pip, which keeps its own.
+try_import() { XDG_CACHE_HOME=$CACHE MPLCONFIGDIR=$CACHE/matplotlib "$VENV/bin/python" -W ignore -c "import $1"; }
+
 pin() { grep -h "^$1==" $PINS/*.txt | grep -v "python_version" | head -n 1; } # NAME: its line in the pins of both stacks
 
 # create_venv: anew, whatever an earlier, interrupted start has left.
@@ -68,18 +71,18 @@ create_venv() {
 install_compiled() {
     local name=$1 import=$2 cache
     shift 2
-    cache=$("$VENV/bin/python" -m pip cache dir)
+    cache=$("$VENV/bin/python" -m pip cache dir) || cache=$CACHE/pip # pip's cache may be switched off
     if [ "$STACK" = a ]; then
         pip_install --no-deps --no-build-isolation --force-reinstall "$@" "$(pin "$name")"
-        "$VENV/bin/python" -c "import $import" && return
+        try_import "$import" && return
         echo "$name from pip's cache does not fit this torch and numpy: compiling it anew"
     fi
     cache=$cache/mmpose_ext-$(grep '^torch==' $PINS/stack-$STACK.txt | tr -d =)
     pip_install --cache-dir "$cache" --no-deps --no-build-isolation --force-reinstall "$@" "$(pin "$name")"
-    "$VENV/bin/python" -c "import $import" && return
+    try_import "$import" && return
     echo "$name from the cache of this stack cannot be imported: compiling it without a cache"
     pip_install --no-cache-dir --no-deps --no-build-isolation --force-reinstall "$@" "$(pin "$name")"
-    "$VENV/bin/python" -c "import $import"
+    try_import "$import"
 }
 
 install_mmcv() {
@@ -141,8 +144,7 @@ build_environment() {
     step package "$package_print" 'mmpose_ext itself, editable' progress_pip \
         pip_install --no-deps --no-build-isolation -e .
     step ready "$ready_print" 'Import test' progress_pip \
-        python -W ignore -c 'import importlib.util, mmcv.ops, mmdet, mmpose.apis, xtcocotools.coco
-assert importlib.util.find_spec("mmpose_ext")'
+        try_import 'mmcv.ops, mmdet, mmpose.apis, xtcocotools.coco'
     rm -rf "$TMPDIR"
     echo "Environment ready after $(minutes $SECONDS)"
 }

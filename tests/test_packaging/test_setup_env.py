@@ -40,7 +40,7 @@ case "$*" in
     '-m pip '*)
         echo "$*" >>"$FAKE_CALLS"
         if [ -n "${{FAKE_FAIL_ON:-}}" ] && [[ "$*" == *"$FAKE_FAIL_ON"* ]]; then echo "$FAKE_SAYS"; exit 1; fi ;;
-    *'import mmcv.ops')
+    *' -c import mmcv.ops')
         if [ -n "${{FAKE_STALE_WHEEL:-}}" ] && [ ! -e "$FAKE_CALLS.rebuilt" ]; then
             touch "$FAKE_CALLS.rebuilt"; echo 'ImportError: undefined symbol'; exit 1
         fi ;;
