@@ -1,6 +1,7 @@
 """Every config loads, builds, trains and predicts; says what its name says; and keeps to the paper's recipe."""
 
 import re
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,16 @@ RECIPE = {
     ('res152', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
     ('hrnet-w32', 'mpii', 256): (2, 11, 4 * 32, 210, (170, 200), 0.25, 30, None),
 }
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _one_thread() -> Iterator[None]:
+    """One picture at a time gains little by more threads, and on a busy machine it loses a lot."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
 
 each_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
 

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 import torch
-from mmengine.analysis import get_model_complexity_info
+from mmengine.analysis import FlopAnalyzer, get_model_complexity_info, parameter_count
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import MODELS
@@ -29,8 +29,8 @@ class Complexity:
     multiply_adds: int
     #: multiply-adds as the tables of HRNet and DARK count them, see :func:`paper_multiply_adds`
     paper_multiply_adds: int
-    #: MMEngine's table of both by module
-    table: str
+    #: MMEngine's figures by module, if asked for
+    table: str = ''
 
     def __str__(self) -> str:
         width, height = self.input_size
@@ -82,6 +82,7 @@ def model_complexity(
     config: str,
     input_size: Sequence[int] | None = None,
     cfg_options: Mapping[str, Any] | None = None,
+    show_table: bool = False,
     show_arch: bool = False,
 ) -> Complexity:
     """Count the parameters and multiply-adds of a config's model for one picture. No weights are loaded.
@@ -90,7 +91,8 @@ def model_complexity(
         config: Path of the config.
         input_size: (w, h) in pixels; by default what the codec of the head says.
         cfg_options: Values by dotted key, merged into the config.
-        show_arch: Let the table be MMEngine's tree of all modules.
+        show_table: Also make MMEngine's table of all modules.
+        show_arch: Also print MMEngine's figures into the network's modules, instead of a table.
 
     Raises:
         ValueError: If no size is given and the head has no codec.
@@ -107,11 +109,16 @@ def model_complexity(
     # the plain network, without samples
     model.forward = model._forward
     inputs = torch.zeros(1, 3, height, width)
-    info = get_model_complexity_info(model, inputs=(inputs,), show_table=not show_arch, show_arch=show_arch)
+    table = ''
+    if show_table or show_arch:
+        info = get_model_complexity_info(model, inputs=(inputs,), show_table=not show_arch, show_arch=show_arch)
+        table = info['out_arch' if show_arch else 'out_table']
+    # operations that MMEngine cannot count cost no multiply-adds here: additions, pooling
+    analyzer = FlopAnalyzer(model, (inputs,)).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     return Complexity(
         input_size=(width, height),
-        params=info['params'],
-        multiply_adds=int(info['flops']),
+        params=parameter_count(model)[''],
+        multiply_adds=int(analyzer.total()),
         paper_multiply_adds=paper_multiply_adds(model, inputs),
-        table=info['out_arch' if show_arch else 'out_table'],
+        table=table,
     )

@@ -32,7 +32,5 @@ if __name__ == '__main__':
     args = parse_args()
     # (w, h)
     size = args.input_shape and (args.input_shape[-1], args.input_shape[0])
-    result = model_complexity(args.config, size, args.cfg_options, args.show_arch_info)
-    print(result)
-    if args.show_table or args.show_arch_info:
-        print(result.table)
+    result = model_complexity(args.config, size, args.cfg_options, args.show_table, args.show_arch_info)
+    print(result, result.table, sep='\n')
