@@ -11,10 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
-from mmpose.registry import DATASETS, KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
 
 from mmpose_ext.models.utils import gather_targets
+from mmpose_ext.registry import DATASETS, KEYPOINT_CODECS
 
 __all__ = ['MODES', 'PHASES', 'browse', 'overlay_map']
 

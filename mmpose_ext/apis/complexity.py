@@ -9,8 +9,9 @@ import torch
 from mmengine.analysis import FlopAnalyzer, get_model_complexity_info, parameter_count
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmpose.registry import MODELS
 from torch import Tensor, nn
+
+from mmpose_ext.registry import MODELS
 
 __all__ = ['Complexity', 'model_complexity', 'paper_multiply_adds']
 
