@@ -27,7 +27,7 @@ def _scale_xy(points: Points, scale_x: float, scale_y: float) -> Points:
         # numbers instead of a tensor of scales, which would have to be copied to the device
         x, y, *others = points.unbind(-1)
         return torch.stack((x * scale_x, y * scale_y, *others), -1)
-    dtype = points.dtype if np.issubdtype(points.dtype, np.floating) else np.float64
+    dtype = points.dtype if points.dtype.kind == 'f' else np.float64
     return points * np.array((scale_x, scale_y, *(1.0,) * (points.shape[-1] - 2)), dtype)
 
 
