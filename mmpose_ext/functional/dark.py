@@ -53,19 +53,21 @@ def modulated_patches(heatmaps: Tensor, cells: Tensor, blur_kernel_size: int | N
         (N, 5, 5) in float32, rows first. Cells outside the map hold what the blur spills there.
     """
     size = 1 if blur_kernel_size is None else blur_kernel_size
+    count, height, width = heatmaps.shape
     reach = _REACH + size // 2
-    windows, offsets = heatmaps, []
-    for dim in (1, 2):
-        length = min(2 * reach + 1, heatmaps.shape[dim])
-        start = (cells[:, 2 - dim] - reach).clamp(0, heatmaps.shape[dim] - length)
-        offsets.append((start, length))
-        windows = windows.unfold(dim, length, 1)
-    (top, height), (left, width) = offsets
-    rows = torch.arange(len(heatmaps), device=heatmaps.device)
-    patches = windows[rows, top, left].float()
-    blur_rows = _blur_matrices(height, size, heatmaps.device)[cells[:, 1] - top]
-    blur_columns = _blur_matrices(width, size, heatmaps.device)[cells[:, 0] - left]
-    return blur_rows @ patches @ blur_columns.transpose(1, 2)
+    rows, columns = min(2 * reach + 1, height), min(2 * reach + 1, width)
+    left = (cells[:, 0] - reach).clamp(0, width - columns)
+    top = (cells[:, 1] - reach).clamp(0, height - rows)
+    if count == 0:
+        return heatmaps.new_zeros(0, 2 * _REACH + 1, 2 * _REACH + 1, dtype=torch.float32)
+    # a window is gathered as runs of cells, which costs less than half of an index for every cell
+    device = heatmaps.device
+    corners = (torch.arange(count, device=device) * height + top) * width + left
+    runs = corners[:, None] + torch.arange(rows, device=device) * width
+    windows = heatmaps.reshape(-1).unfold(0, columns, 1).index_select(0, runs.flatten())
+    blur_rows = _blur_matrices(rows, size, device).index_select(0, cells[:, 1] - top)
+    blur_columns = _blur_matrices(columns, size, device).index_select(0, cells[:, 0] - left)
+    return blur_rows @ windows.view(count, rows, columns).float() @ blur_columns.transpose(1, 2)
 
 
 def _newton_steps(patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -25,21 +25,21 @@ def find_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
         Cells (..., 2) as int64, x first, and scores (...) in the maps' type.
     """
     height, width = heatmaps.shape[-2:]
-    # torch's argmax is several times as slow on the CPU as its maximum, which is vectorised for runs of about a hundred
-    # contiguous cells: take the maximum of such strips of rows first, then the argmax inside the best strip only
+    # torch finds positions several times as slowly on the CPU as maxima, which are vectorised for runs of about a
+    # hundred contiguous cells: take the maximum of such strips of rows first, then the position in the best strip only
     rows = math.gcd(height, 1 << max(128 // width, 1).bit_length() - 1)
-    strips = heatmaps.reshape(*heatmaps.shape[:-2], height // rows, rows * width)
+    strips = heatmaps.reshape(-1, height // rows, rows * width)
     maxima = strips.amax(-1)
-    best = maxima.argmax(-1)
-    strip = strips.gather(-2, best[..., None, None].expand(*best.shape, 1, rows * width))[..., 0, :]
-    index = strip.argmax(-1)
-    scores = strip.gather(-1, index[..., None])[..., 0].nan_to_num(0.0, 0.0, 0.0)
+    best = maxima.max(-1).indices
+    strip = strips[torch.arange(len(strips), device=strips.device), best]
+    highest, index = strip.max(-1)
+    scores = highest.nan_to_num(0.0, 0.0, 0.0)
     # every strip as high as the best, and nothing lower in that one
     constant = torch.minimum(maxima.amin(-1), strip.amin(-1)) == scores
     scores = torch.where(constant, scores.clamp(max=0), scores)
     y = torch.div(index, width, rounding_mode='floor')
-    cells = torch.stack((index - y * width, best * rows + y), -1)
-    return cells * (scores > 0)[..., None], scores
+    cells = torch.stack((index - y * width, best * rows + y), -1) * (scores > 0)[:, None]
+    return cells.view(*heatmaps.shape[:-2], 2), scores.view(heatmaps.shape[:-2])
 
 
 def neighbourhood(heatmaps: Tensor, cells: Tensor) -> Tensor:
