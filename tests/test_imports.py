@@ -156,8 +156,8 @@ def test_signatures_are_typed(name, file):
 @every_module
 def test_modules_of_the_package_list_their_names(name, file):
     if name.startswith(PACKAGE) and not name.endswith('.version') and functions(TREES[file]):
-        targets = [target.id for node in TREES[file].body if isinstance(node, ast.Assign) for target in node.targets]
-        assert '__all__' in targets
+        assignments = [node for node in TREES[file].body if isinstance(node, ast.Assign)]
+        assert '__all__' in [getattr(target, 'id', None) for node in assignments for target in node.targets]
 
 
 @every_module

@@ -276,3 +276,10 @@ def test_bad_arguments(change, message):
     arguments = dict(heatmaps=torch.rand(2, 8, 8), cells=torch.zeros(2, 2, dtype=torch.int64))
     with pytest.raises(ValueError, match=message):
         dark_refine(**arguments | change)
+
+
+def test_no_maps_are_no_points():
+    maps = torch.zeros(0, 17, 8, 6)
+    cells, scores = find_peaks(maps)
+    assert (cells.shape, scores.shape) == ((0, 17, 2), (0, 17))
+    assert dark_refine(maps, cells).shape == (0, 17, 2)

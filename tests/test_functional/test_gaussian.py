@@ -145,6 +145,15 @@ def test_vectors_hold_no_subnormal_numbers():
     assert gaussian_vectors(torch.tensor([3.0]), 9, 2.0).argmax() == 3
 
 
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+def test_unknown_or_infinite_centre_gives_zeros(kind):
+    centers = np.array([[np.nan, 5.0], [5.0, np.nan], [np.inf, 5.0], [5.0, -np.inf], [5.0, 5.0]], np.float32)
+    for radius in (None, 6.0):
+        maps = render_gaussians(torch.from_numpy(centers) if kind == 'torch' else centers, SIZE, 2.0, radius)
+        assert not maps[:4].any()
+        assert maps[4].max() == 1
+
+
 def test_leading_dimensions_and_gradients():
     centers = torch.tensor([[[3.3, 4.1], [7.9, 9.2]]], dtype=torch.float64, requires_grad=True)
     assert render_gaussians(centers, SIZE, 2.0).shape == (1, 2, 15, 11)
