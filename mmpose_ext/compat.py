@@ -81,7 +81,8 @@ def allow_mmengine_checkpoints() -> None:
         for function in (rebuild, scalar)
         for core in ('core', '_core')
     ]
-    numpy_dtypes = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32, np.bool_)]
+    # the numbers of all kinds: besides statistics a checkpoint holds the colours of its data set
+    numpy_dtypes = [type(np.dtype(code)) for code in '?' + np.typecodes['AllInteger'] + np.typecodes['Float']]
     getattr_names = [(_history_method, f'{module}getattr') for module in ('', 'builtins.', '__builtin__.')]
     torch.serialization.add_safe_globals(
         [HistoryBuffer, np.ndarray, np.dtype, *numpy_dtypes, *numpy_names, *getattr_names]
