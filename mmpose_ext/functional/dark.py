@@ -37,7 +37,8 @@ def _blur_matrices(window: int, kernel_size: int, device: torch.device) -> Tenso
     center = np.arange(window)[:, None, None] + np.arange(-_REACH, _REACH + 1)[None, :, None]
     tap = np.arange(window)[None, None, :] - center + half
     matrices = np.where((tap >= 0) & (tap < kernel_size), kernel[tap.clip(0, kernel_size - 1)], 0.0)
-    return torch.from_numpy(matrices).float().to(device)
+    with torch.inference_mode(False):  # kept for all later calls, those that need gradients among them
+        return torch.from_numpy(matrices).float().to(device)
 
 
 def modulated_patches(heatmaps: Tensor, cells: Tensor, blur_kernel_size: int | None) -> Tensor:
