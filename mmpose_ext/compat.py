@@ -84,6 +84,7 @@ def allow_mmengine_checkpoints() -> None:
     # the numbers of all kinds: besides statistics a checkpoint holds the colours of its data set
     numpy_dtypes = [type(np.dtype(code)) for code in '?' + np.typecodes['AllInteger'] + np.typecodes['Float']]
     getattr_names = [(_history_method, f'{module}getattr') for module in ('', 'builtins.', '__builtin__.')]
+    # bytes: an empty array, as in the meta information of a data set without mirrored joints, is pickled with bytes()
     torch.serialization.add_safe_globals(
-        [HistoryBuffer, np.ndarray, np.dtype, *numpy_dtypes, *numpy_names, *getattr_names]
+        [bytes, HistoryBuffer, np.ndarray, np.dtype, *numpy_dtypes, *numpy_names, *getattr_names]
     )
