@@ -158,6 +158,31 @@ def test_allowing_twice_does_no_harm(checkpoint):
     torch.load(checkpoint[0])
 
 
+@pytest.mark.parametrize(
+    'value',
+    [
+        np.zeros((0, 2)),  # in the meta information of FreiHAND
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.array([True, False]),
+        np.float32(1.5),
+        np.int64(3),
+        HistoryBuffer(),
+        HistoryBuffer([1.0, 2.0], [1, 1]),
+    ],
+    ids=['empty', 'float32', 'bool', 'float scalar', 'int scalar', 'new buffer', 'buffer'],
+)
+def test_what_checkpoints_hold(value):
+    file = io.BytesIO()
+    torch.save(dict(meta=value), file)
+    file.seek(0)
+    loaded = torch.load(file)['meta']
+    assert type(loaded) is type(value)
+    if isinstance(value, HistoryBuffer):
+        loaded, value = np.array(loaded.data), np.array(value.data)
+    np.testing.assert_array_equal(loaded, value)
+    assert loaded.dtype == value.dtype
+
+
 class Call:
     """Pickles as a call that is made where it is read."""
 
