@@ -62,7 +62,7 @@ def draw_predictions(
     picture: str,
     samples: Sequence[PoseDataSample],
     out_file: str,
-    score_threshold: float = 0.3,
+    score_threshold: float = 0.2,
 ) -> None:
     """Draw the predicted skeletons of a picture, with the boxes they were cropped by.
 
@@ -75,7 +75,8 @@ def draw_predictions(
     """
     image, instances = _enlarged(_read(picture), merge_data_samples(list(samples)).pred_instances)
     size = max(2, image.shape[1] // 250)
-    visualizer = PoseLocalVisualizer(radius=size + 1, line_width=size)
+    # MMPose's other backend, OpenCV, fails on the numpy scalars of numpy 2.4
+    visualizer = PoseLocalVisualizer(radius=size + 1, line_width=size, backend='matplotlib')
     visualizer.set_dataset_meta(model.dataset_meta)
     sample = PoseDataSample()
     sample.pred_instances = instances
@@ -124,7 +125,8 @@ def draw_heatmaps(
         axes.set_axis_off()
         if index < len(maps):
             axes.imshow(crop)
-            axes.imshow(maps[index], extent=extent, cmap='inferno', alpha=0.6, vmin=0, interpolation='nearest')
+            strength = np.clip(maps[index] / max(maps[index].max(), 1e-6), 0, 1)  # of each joint's own highest cell
+            axes.imshow(strength, extent=extent, cmap='inferno', alpha=0.85 * strength, interpolation='nearest')
             axes.plot(*points[index], '+', color='cyan', markersize=10)
             axes.set_xlim(-0.5, width - 0.5)
             axes.set_ylim(height - 0.5, -0.5)
