@@ -2,13 +2,15 @@
 
 import contextlib
 import io
+import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmpose.registry import DATASETS
@@ -16,6 +18,7 @@ from mmpose.registry import DATASETS
 from .evaluation import check_evaluator, uses_area
 from .files import Pictures, check_overlap
 from .findings import Finding
+from .metainfo import check_joint_count, check_metainfo
 from .model import build_model, check_loss, check_scores
 from .pipeline import check_pipeline, predicted_joints, type_name
 from .samples import build_codec, check_codec, check_crops, describe_error, draw_samples, joints_of
@@ -62,10 +65,24 @@ def check_dataset(
         return [Finding('error', 'config', 'config', f'{config} cannot be read: {describe_error(error)}')]
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     set_random_seed(seed)
-    # the COCO tools and MMEngine print their progress, MMPose warns of every metainfo that it finds in its own package
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='The metainfo config file')
+    with _quiet():
         return _Check(cfg, samples, np.random.default_rng(seed)).run(checkpoint)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what the COCO tools print, MMEngine logs of every weight, and MMPose warns of its own metainfos."""
+    # asked for here, as one that is created below would keep writing to the buffer for ever
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.filterwarnings('ignore', message='The metainfo config file')
+            warnings.filterwarnings('ignore', message='Use the existing')
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Check:
@@ -77,6 +94,10 @@ class _Check:
         self.head: Mapping[str, Any] = (cfg.get('model') or {}).get('head') or {}
         self.pictures: dict[str, Pictures] = {}
         self.items: dict[str, list[dict[str, Any]]] = {}
+        metrics = [*self._evaluators('val'), *self._evaluators('test')]
+        coco = next((one for one in metrics if type_name(one) == 'CocoMetric'), None)
+        # below it a joint counts nothing in a person's score; None: no AP is computed
+        self.threshold = None if coco is None else coco.get('keypoint_score_thr', 0.2)
 
     def run(self, checkpoint: str | None) -> list[Finding]:
         """Check all phases, then the model with their samples."""
@@ -127,7 +148,7 @@ class _Check:
             self.findings.append(Finding('warning', 'config', phase, what))
         else:
             self.findings += check_pipeline(pipeline, self.head, phase)
-        source, findings = open_source(part, pipeline, phase)
+        source, findings = open_source(part, pipeline, phase, self.threshold is not None)
         self.findings += findings
         if source is None:
             return
@@ -146,8 +167,11 @@ class _Check:
     def _draw(self, config: Mapping[str, Any], phase: str, detected: bool) -> None:
         """Run people through the pipeline of a phase and look at their joints."""
         config = deepcopy(config)
-        for step in config.get('pipeline', ()):
-            if type_name(step) == 'PackPoseInputs' and phase != 'train':
+        steps = config.get('pipeline', ())
+        drawn = any(type_name(step) == 'GenerateTarget' for step in steps)
+        for step in steps:
+            # the joints are looked at here; where the head needs them, the pipeline has to pack them itself
+            if type_name(step) == 'PackPoseInputs' and (phase != 'train' or drawn):
                 step['pack_transformed'] = True
         try:
             dataset = DATASETS.build(config)
@@ -155,6 +179,10 @@ class _Check:
             what = f'the data set cannot be built: {describe_error(error)}'
             self.findings.append(Finding('error', 'dataset', phase, what))
             return
+        if hasattr(dataset, 'datasets'):  # a combination has a metainfo of its own
+            self.findings += check_metainfo(dataset.metainfo, phase, self.threshold is not None)
+            count = dataset.metainfo['num_keypoints']
+            self.findings += check_joint_count(None, count, predicted_joints(self.head), phase)
         self.items[phase], findings = draw_samples(dataset, self.samples, self.rng, phase)
         self.findings += findings
         joints = joints_of(self.items[phase])
@@ -171,13 +199,9 @@ class _Check:
         self.findings += findings
         train = self.items.get('train', [])
         test = self.items.get('val') or self.items.get('test') or []
-        metrics = [
-            one for phase in ('val', 'test') for one in self._evaluators(phase) if type_name(one) == 'CocoMetric'
-        ]
-        threshold = metrics[0].get('keypoint_score_thr', 0.2) if metrics else None
         joints = joints_of(train)
         if codec is not None and joints is not None:
-            self.findings += check_codec(codec, *joints, threshold)
+            self.findings += check_codec(codec, *joints, self.threshold)
         if not (train or test):
             self.findings.append(Finding('info', 'model', 'model', 'the model was not run: there are no samples'))
             return
@@ -186,4 +210,4 @@ class _Check:
         if model is not None and train:
             self.findings += check_loss(model, train[:_BATCH])
         if model is not None and test:
-            self.findings += check_scores(model, test[:_BATCH], threshold, checkpoint is not None)
+            self.findings += check_scores(model, test[:_BATCH], self.threshold, checkpoint is not None)

@@ -12,6 +12,8 @@ from .records import Records
 __all__ = ['check_joint_count', 'check_joint_names', 'check_left_right', 'check_metainfo', 'mirrored_name']
 
 _MIRROR = {'left': 'right', 'right': 'left', 'l': 'r', 'r': 'l'}
+# runs of capitals, or one capital and what follows, so that 'LeftEye' is two
+_WORD = '[A-Z]+(?![a-z])|[A-Z]?[a-z]+'
 _MIN_PEOPLE = 30  # fewer say nothing about left and right
 
 
@@ -25,16 +27,16 @@ def mirrored_name(name: str) -> str:
             return word
         return other.upper() if word.isupper() else other.capitalize() if word[0].isupper() else other
 
-    # words: runs of capitals or one capital and what follows, so that 'LeftEye' is two
-    return re.sub(r'[A-Z]+(?![a-z])|[A-Z]?[a-z]+', swap, name)
+    return re.sub(_WORD, swap, name)
 
 
-def check_metainfo(metainfo: Mapping[str, Any], where: str) -> list[Finding]:
+def check_metainfo(metainfo: Mapping[str, Any], where: str, needs_sigmas: bool = True) -> list[Finding]:
     """Check what MMPose's ``parse_pose_metainfo`` returns: it takes many a mistake without a word.
 
     Args:
         metainfo: Parsed metainfo of a data set with K joints.
         where: 'train', 'val' or 'test'.
+        needs_sigmas: Whether OKS is computed; for other metrics MMPose's metainfos leave them out.
     """
     count = metainfo['num_keypoints']
     ids = list(metainfo['keypoint_id2name'])
@@ -46,7 +48,8 @@ def check_metainfo(metainfo: Mapping[str, Any], where: str) -> list[Finding]:
             Finding('error', 'keypoint-info', where, what, 'MMPose takes the mirror pairs by place, the rest by key')
         ]
     findings += _check_flip_pairs(metainfo['flip_indices'], [metainfo['keypoint_id2name'][k] for k in ids], where)
-    findings += _check_numbers('sigmas', metainfo['sigmas'], count, where)
+    if needs_sigmas or len(metainfo['sigmas']):
+        findings += _check_numbers('sigmas', metainfo['sigmas'], count, where)
     findings += _check_numbers('joint_weights', metainfo['dataset_keypoint_weights'], count, where)
     if not findings:
         what = f'{count} joints; mirror pairs, sigmas and weights agree'
@@ -59,7 +62,8 @@ def _check_flip_pairs(flip_indices: Sequence[int], names: Sequence[str], where: 
     count = len(names)
     advice = "in 'keypoint_info' each of a pair names the other in 'swap'; otherwise flipped pictures teach nonsense"
     if sorted(flip_indices) != list(range(count)):
-        what = f'flip_indices must hold each of 0 to {count - 1} once, got {list(flip_indices)}'
+        twice = sorted({names[j] for j in flip_indices if list(flip_indices).count(j) > 1})
+        what = f'each joint must be the mirror partner of one joint, which these are of several: {examples(twice, 6)}'
         return [Finding('error', 'flip-pairs', where, what, advice)]
     one_sided = [names[j] for j in range(count) if flip_indices[flip_indices[j]] != j]
     if one_sided:
@@ -69,7 +73,9 @@ def _check_flip_pairs(flip_indices: Sequence[int], names: Sequence[str], where: 
     wrong = []
     for joint, name in enumerate(names):
         expected, partner = mirrored_name(name), names[flip_indices[joint]]
-        if expected in known and expected != partner:
+        # names may tell no side ('face-3'): then the partner must not tell one, either
+        sided = expected != name or mirrored_name(partner) != partner
+        if sided and expected in known and expected != partner:
             wrong.append(f'{name} with {"itself" if partner == name else partner}')
     if wrong:
         what = f'mirror pairs contradict the names: {examples(wrong, 6)}'
@@ -91,7 +97,7 @@ def _check_numbers(name: str, values: Any, count: int, where: str) -> list[Findi
     values = np.asarray(values, float)
     if values.shape != (count,):
         what = f"'{name}' must be {count} numbers, got {values.size}"
-        return [Finding('error', name.replace('_', '-'), where, what, 'one for each joint, in the order of the joints')]
+        return [Finding('error', name.replace('_', '-'), where, what, 'one for each joint, in their order')]
     zero_allowed = name == 'joint_weights' and (values > 0).any()
     bad = ~np.isfinite(values) | (values < 0 if zero_allowed else values <= 0)
     if bad.any():
@@ -125,22 +131,23 @@ def check_joint_names(annotated: Sequence[str], metainfo: Sequence[str], where: 
     """
     if len(annotated) != len(metainfo):
         return []
-
-    def plain(names: Sequence[str]) -> list[str]:
-        return [re.sub(r'[^a-z0-9]', '', name.lower()) for name in names]
-
-    first, second = plain(annotated), plain(metainfo)
-    differ = [
-        f'{k}: {annotated[k]} / {metainfo[k]}' for k, (a, b) in enumerate(zip(first, second, strict=True)) if a != b
-    ]
-    if not differ:
+    first, second = [_plain_name(name) for name in annotated], [_plain_name(name) for name in metainfo]
+    places = [k for k, (one, other) in enumerate(zip(first, second, strict=True)) if one != other]
+    if not places:
         return []
-    permuted = sorted(first) == sorted(second)
-    what = f'joints have other names in the annotations than in the metainfo ({examples(differ)})'
-    advice = (
-        'the same joints in another order: mirror pairs, sigmas and drawings are wrong' if permuted else 'same order?'
-    )
-    return [Finding('error' if permuted else 'warning', 'joint-names', where, what, advice)]
+    differ = examples(f'{k}: {annotated[k]} / {metainfo[k]}' for k in places)
+    if any(first[k] in second for k in places):
+        what = f'the joints come in another order in the annotations than in the metainfo ({differ})'
+        advice = 'mirror pairs, sigmas and drawings are wrong: give the data set a metainfo in the order of its file'
+        return [Finding('error', 'joint-names', where, what, advice)]
+    what = f'joints have other names in the annotations than in the metainfo ({differ})'
+    return [Finding('info', 'joint-names', where, what, 'right if they are the same joints')]
+
+
+def _plain_name(name: str) -> str:
+    """Words in lower case, sides spelt out: 'L_Eye' -> 'left eye'."""
+    words = re.findall(_WORD + '|[0-9]+', name)
+    return ' '.join({'l': 'left', 'r': 'right'}.get(word.lower(), word.lower()) for word in words)
 
 
 def check_left_right(records: Records, flip_indices: Sequence[int], names: Sequence[str], where: str) -> list[Finding]:

@@ -40,18 +40,20 @@ def draw_samples(
     if not total:
         what = 'the data set is empty after filtering'
         return [], [Finding('error', 'no-person', where, what, 'see num_keypoints, iscrowd, boxes, bbox_score_thr')]
-    items, failures = [], Counter[str]()
+    items: list[dict[str, Any]] = []
+    failures = Counter[str]()
     chosen = np.sort(rng.choice(total, min(count, total), replace=False))
     for index in chosen.tolist():
         try:
             if not _has_picture(dataset, index):
                 continue  # reported with the files
-            item = dataset.prepare_data(index)
+            # without MMEngine's second try with another person, where the data set has it
+            item = getattr(dataset, 'prepare_data', dataset.__getitem__)(index)
         except Exception as error:  # whatever a transform raises is what the training would stop with
             failures[describe_error(error)] += 1
             continue
-        if item is None:
-            failures['a transform returned None'] += 1
+        if not isinstance(item, dict) or not {'inputs', 'data_samples'} <= item.keys():
+            failures['what it returns are not the inputs and data_samples of PackPoseInputs'] += 1
         else:
             items.append(item)
     findings = []
@@ -64,7 +66,7 @@ def draw_samples(
 
 
 def _has_picture(dataset: Any, index: int) -> bool:
-    if hasattr(dataset, 'datasets'):  # a combination runs the pipelines of its parts to tell
+    if hasattr(dataset, 'datasets') or hasattr(dataset, 'dataset'):  # wrappers run pipelines to tell
         return True
     path = dataset.get_data_info(index).get('img_path')
     return not isinstance(path, str) or '://' in path or Path(path).is_file()

@@ -66,15 +66,22 @@ def leaves(config: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]] = ()
 
 
 def open_source(
-    config: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], phase: str
+    config: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], phase: str, needs_sigmas: bool = True
 ) -> tuple[Source | None, list[Finding]]:
-    """Find a data set's class, parse its metainfo and let it join its paths; no annotation is read."""
+    """Find a data set's class, parse its metainfo and let it join its paths; no annotation is read.
+
+    Args:
+        config: Of the data set.
+        pipeline: Its transforms, with those of the data sets that wrap it.
+        phase: 'train', 'val' or 'test'.
+        needs_sigmas: Whether OKS is computed.
+    """
     try:
         kind = DATASETS.get(config['type'])
         if kind is None:
             raise KeyError(f'{config["type"]} is not registered; does custom_imports name its module?')
         dataset = DATASETS.build({**config, 'pipeline': [], 'lazy_init': True})
-        check = check_metainfo(dataset.metainfo, phase)
+        check = check_metainfo(dataset.metainfo, phase, needs_sigmas)
     except Exception as error:  # constructors and the parser of metainfo raise what they like
         what = f'the data set {config.get("type")} cannot be built: {describe_error(error)}'
         advice = "'swap' and 'link' must name joints of keypoint_info" if isinstance(error, KeyError) else ''
@@ -145,7 +152,7 @@ def check_annotations(
     findings += check_joint_count(annotated if source.counts else None, len(names), predicted, phase)
     findings += check_joint_names(records.joint_names, names, phase)
     findings += people.check_filter(records, phase)
-    findings += people.check_boxes(records, phase)
+    findings += people.check_boxes(records, phase, may_exceed=source.kind == 'mpii')
     findings += people.check_visibility(records, names, phase)
     findings += people.check_keypoints(records, phase)
     if annotated == len(names):
