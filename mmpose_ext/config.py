@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-__all__ = ['config_path']
+__all__ = ['config_path', 'configs_root']
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -29,16 +29,26 @@ def config_path(name: str) -> str:
         FileNotFoundError: If there is no such config; the message lists the closest names.
     """
     relative = name if name.endswith('.py') else f'{name}.py'
-    folders = [folder for folder in (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs') if folder.is_dir()]
+    folders = _folders()
     for folder in folders:
         if (folder / relative).is_file():
             return str(folder / relative)
+    known = sorted(path.relative_to(folders[0]).as_posix() for path in folders[0].rglob('*.py'))
+    stem = relative.removesuffix('.py')
+    close = [path for path in known if stem in path][:3] or get_close_matches(relative, known, n=3, cutoff=0)
+    raise FileNotFoundError(f"'name' must be a config below {folders[0]}, got {name!r}; closest: {', '.join(close)}")
+
+
+def configs_root() -> Path:
+    """The folder of our configs: ``.mim/configs`` of the installed package or ``configs`` of the repository."""
+    return _folders()[0]
+
+
+def _folders() -> list[Path]:
+    folders = [folder for folder in (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs') if folder.is_dir()]
     if not folders:
         raise FileNotFoundError(
             f'mmpose_ext was installed without its configs: neither .mim/configs in {_PACKAGE} '
             f'nor configs in {_PACKAGE.parent} exists'
         )
-    known = sorted(path.relative_to(folders[0]).as_posix() for path in folders[0].rglob('*.py'))
-    stem = relative.removesuffix('.py')
-    close = [path for path in known if stem in path][:3] or get_close_matches(relative, known, n=3, cutoff=0)
-    raise FileNotFoundError(f"'name' must be a config below {folders[0]}, got {name!r}; closest: {', '.join(close)}")
+    return folders

@@ -1,0 +1,59 @@
+"""Train, test and report the tables of configs/*/tables.
+
+python tools/ablation.py list
+python tools/ablation.py show dark/decoding
+python tools/ablation.py run dark/decoding --data synthetic --seeds 3
+python tools/ablation.py run dark/decoding --data synthetic --dry-run
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmpose_ext.apis.ablation import commands_text, find_table, list_tables, make_plan, run_plan, table_text
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'ablation', help='results of all tables')
+    actions = parser.add_subparsers(dest='action', required=True)
+    actions.add_parser('list', help='names of all tables')
+    show = actions.add_parser('show', help='one table: its rows, what they train, what the paper says')
+    show.add_argument('table')
+    run = actions.add_parser('run', help='train and test what is not done yet')
+    run.add_argument('table', help='<method>/<table>, or a yaml file')
+    run.add_argument('--data', default='synthetic', help='data set (default: %(default)s)')
+    run.add_argument('--seeds', type=int, default=1, help='trainings of each stage (default: %(default)s)')
+    run.add_argument('--jobs', type=int, default=1, help='trainings and tests at a time (default: %(default)s)')
+    run.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='key=value for every config')
+    run.add_argument('--dry-run', action='store_true', help='only print the commands, to be run by hand')
+    run.add_argument('--snakemake', nargs=argparse.REMAINDER, default=[], help='last: further options of Snakemake')
+    return parser.parse_args()
+
+
+def run(args: argparse.Namespace) -> int:
+    plan = make_plan(find_table(args.table), args.data, args.seeds, args.work_dir.resolve(), args.cfg_options)
+    if args.dry_run:
+        print(commands_text(plan))
+        return 0
+    return run_plan(plan, args.work_dir.resolve(), ROOT, args.jobs, args.snakemake)
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        if args.action == 'run':
+            return run(args)
+        print('\n'.join(list_tables()) if args.action == 'list' else table_text(find_table(args.table)))
+    except (ValueError, RuntimeError) as error:
+        print(f'ablation: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
