@@ -189,6 +189,17 @@ def test_step_out_of_bounds_or_off_a_maximum_becomes_the_quarter_shift(max_offse
     assert refined > (3 if max_offset < 0.2 else 20)
 
 
+@pytest.mark.parametrize('kernel_size', [None, 3])
+def test_zeros_are_floored_as_in_the_released_program(kernel_size):
+    """A point's distance from its cell then depends on the logarithm of the floor."""
+    heatmap = np.zeros((12, 10), np.float32)
+    heatmap[6, 4:6] = 1, 0.5
+    expected = dark_loop(heatmap, kernel_size)
+    assert 0.01 < expected[0] - 4 < 0.5
+    assert expected[1] == 6
+    np.testing.assert_allclose(refine(torch.from_numpy(heatmap)[None], kernel_size, None)[0], expected, atol=1e-4)
+
+
 def test_saddle_falls_back():
     y, x = torch.meshgrid(torch.arange(9.0), torch.arange(9.0), indexing='ij')
     saddle = torch.exp(0.02 * (x - 4) ** 2 - 0.05 * (y - 4) ** 2)[None]

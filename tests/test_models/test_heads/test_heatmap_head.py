@@ -14,6 +14,7 @@ CODEC = dict(type='mmpose_ext.DarkHeatmap', input_size=INPUT, heatmap_size=HEATM
 SMALL = dict(in_channels=8, out_channels=JOINTS, deconv_out_channels=(10,), deconv_kernel_sizes=(4,), decoder=CODEC)
 WITHOUT_DECONV = dict(deconv_out_channels=None, deconv_kernel_sizes=None)
 WITH_CONV = dict(conv_out_channels=(9, 7), conv_kernel_sizes=(3, 1))
+EVEN_CONV = dict(conv_out_channels=(9,), conv_kernel_sizes=(2,))
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
@@ -182,7 +183,7 @@ def test_a_few_steps_of_training_find_the_joints():
 # MMPose's checkpoints
 
 
-@pytest.mark.parametrize('change', [{}, WITHOUT_DECONV, WITH_CONV, dict(final_layer=None, out_channels=10)])
+@pytest.mark.parametrize('change', [{}, WITHOUT_DECONV, WITH_CONV, EVEN_CONV, dict(final_layer=None, out_channels=10)])
 @pytest.mark.parametrize('prefix', ['', 'head.', 'module.model.head.'])
 def test_checkpoints_load_both_ways(change, prefix):
     ours, theirs = make_head(**change), make_mmpose_head(**change)
@@ -204,6 +205,27 @@ def test_checkpoints_load_both_ways(change, prefix):
     nested(ours).load_state_dict(nested(theirs).state_dict(), strict=True)
     with torch.no_grad():
         assert (ours(features) == theirs(features)).all()
+
+
+@pytest.mark.parametrize('old', [False, True])
+def test_checkpoints_of_a_whole_model_load(old):
+    """Those of MMPose 0.x, as its model zoo still has them, call the head ``keypoint_head``."""
+    backbone = dict(type='ResNet', depth=18, out_indices=(3,), base_channels=8, stem_channels=8)
+    head = dict(in_channels=64, out_channels=JOINTS, deconv_out_channels=(10,), deconv_kernel_sizes=(4,), decoder=CODEC)
+    ours, theirs = (
+        mmpose_registry.MODELS.build(
+            dict(type='TopdownPoseEstimator', backbone=backbone, head=dict(head, type=f'{scope}.HeatmapHead'))
+        ).eval()
+        for scope in ('mmpose_ext', 'mmpose')
+    )
+    spread(theirs)
+    saved = theirs.state_dict()
+    if old:
+        saved = {f'keypoint_{name}' if name.startswith('head.') else name: value for name, value in saved.items()}
+    ours.load_state_dict(saved, strict=True)
+    picture = torch.rand(1, 3, 128, 96)
+    with torch.no_grad():
+        assert (ours(picture, None) == theirs(picture, None)).all()
 
 
 def test_initialisation_is_mmposes():
