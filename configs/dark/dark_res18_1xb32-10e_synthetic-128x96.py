@@ -21,4 +21,4 @@ model = dict(
         ),
     )
 )
-default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=2))
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1))

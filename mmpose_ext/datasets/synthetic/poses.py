@@ -49,14 +49,14 @@ _ARM_STATS = np.array([row[1:] for row in _ARMS.values()], dtype=np.float64)
 
 # How often each kind of pose is drawn.
 POSE_KINDS = {
-    'standing': 0.34,
-    'walking': 0.22,
-    'sitting': 0.14,
-    'bending': 0.08,
-    'squatting': 0.06,
-    'kneeling': 0.05,
-    'jumping': 0.06,
-    'lying': 0.05,
+    'standing': 0.42,
+    'walking': 0.26,
+    'sitting': 0.13,
+    'bending': 0.05,
+    'squatting': 0.04,
+    'kneeling': 0.03,
+    'jumping': 0.05,
+    'lying': 0.02,
 }
 
 

@@ -35,11 +35,11 @@ class SceneOptions:
 
     width: int = 320
     height: int = 256
-    people: tuple[float, ...] = (0.60, 0.26, 0.10, 0.04)
+    people: tuple[float, ...] = (0.66, 0.24, 0.08, 0.02)
     tallness: tuple[float, float] = (0.52, 0.88)
-    front_bias: float = 0.55
-    occluder_prob: float = 0.15
-    truncation_prob: float = 0.12
+    front_bias: float = 0.7
+    occluder_prob: float = 0.12
+    truncation_prob: float = 0.08
     clutter: tuple[int, int] = (2, 6)
     noise: tuple[float, float] = (1.0, 5.0)
     blur: tuple[float, float] = (0.25, 0.75)
