@@ -64,31 +64,41 @@ CODEC_GOALS = (
 )
 
 
-def measure(functions: Functions, repeats: int, wait: Callable[[], object] | None = None) -> dict[str, float]:
+def measure(
+    functions: Functions, rounds: int, block: float = 0.1, wait: Callable[[], object] | None = None
+) -> dict[str, float]:
     """Median time of each function in seconds.
 
-    The functions take turns, so that a slow moment of the machine meets all of them. Before it is timed a function is
-    called once: each finds memory and caches as it would in a loop of its own.
+    The functions take turns, so that a slow moment of the machine meets all of them. A turn is a block of calls after
+    one that is not timed: each function finds its memory and caches as in a loop of its own.
 
     Args:
         functions: What to measure, by name.
-        repeats: Number of timed calls of each.
+        rounds: Number of turns of each.
+        block: Seconds that a turn takes at least; its time is divided by the number of calls.
         wait: Called before a clock is read; waits for a GPU.
 
     Returns:
-        Seconds by name.
+        Seconds a call by name.
     """
+
+    def turn(function: Callable[[], object]) -> float:
+        calls, seconds = -1, 0.0  # the first call is not timed
+        while calls < 1 or seconds < block:
+            function()
+            if wait:
+                wait()
+            calls += 1
+            now = time.perf_counter()
+            if calls == 0:
+                start = now
+            seconds = now - start
+        return seconds / calls
+
     times: dict[str, list[float]] = {name: [] for name in functions}
-    for _ in range(repeats):
+    for _ in range(rounds):
         for name, function in functions.items():
-            function()
-            if wait:
-                wait()
-            start = time.perf_counter()
-            function()
-            if wait:
-                wait()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(turn(function))
     return {name: median(values) for name, values in times.items()}
 
 
@@ -142,22 +152,23 @@ def _codec_functions(device: str) -> dict[str, Callable[[], object]]:
     return functions
 
 
-def compare_codecs(repeats: int = 30) -> tuple[list[str], bool]:
+def compare_codecs(rounds: int = 15, block: float = 0.1) -> tuple[list[str], bool]:
     """Measure decoding and encoding of 64 pictures of 17 joints with maps of 64x48, on one thread and on a GPU.
 
     Args:
-        repeats: Number of timed calls of each function.
+        rounds: Number of turns of each function.
+        block: Seconds that a turn takes at least.
 
     Returns:
         The lines of a report, and whether every goal is met.
     """
     with _one_thread():
-        times = measure(_codec_functions('cpu'), repeats)
-    lines = [f'{BATCH} pictures x {JOINTS} joints, maps of 64x48, CPU, 1 thread, median of {repeats} calls']
+        times = measure(_codec_functions('cpu'), rounds, block)
+    lines = [f'{BATCH} pictures x {JOINTS} joints, maps of 64x48, CPU, 1 thread, median of {rounds} rounds']
     lines += [f'  {name:42s} {1000 * seconds:9.3f} ms' for name, seconds in times.items()]
     lines += ['', *(f'  {goal.report(times)}' for goal in CODEC_GOALS)]
     if torch.cuda.is_available():
-        device_times = measure(_codec_functions('cuda'), repeats, torch.cuda.synchronize)
+        device_times = measure(_codec_functions('cuda'), rounds, block, torch.cuda.synchronize)
         lines += ['', f'the same on {torch.cuda.get_device_name()}']
         lines += [f'  {name:42s} {1000 * seconds:9.3f} ms' for name, seconds in device_times.items()]
     return lines, all(goal.is_met(times) for goal in CODEC_GOALS)

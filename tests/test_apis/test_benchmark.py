@@ -4,7 +4,7 @@ from mmpose_ext.apis import benchmark
 from mmpose_ext.apis.benchmark import CODEC_GOALS, Goal, compare_codecs, compare_imports, measure
 
 
-def test_measure_takes_turns_and_the_median(monkeypatch):
+def test_measure_takes_turns_and_their_median(monkeypatch):
     now, calls = [0.0], []
 
     def takes(name, seconds):
@@ -15,10 +15,10 @@ def test_measure_takes_turns_and_the_median(monkeypatch):
         return function
 
     monkeypatch.setattr(benchmark.time, 'perf_counter', lambda: now[0])
-    # the first, third and fifth call of each are not timed
-    functions = dict(a=takes('a', [9, 1, 9, 5, 9, 2]), b=takes('b', [9, 4, 9, 4, 9, 4]))
-    assert measure(functions, repeats=3) == dict(a=2, b=4)
-    assert calls == ['a', 'a', 'b', 'b'] * 3
+    # two rounds; the first call of a turn is not timed, and a turn of `a` takes two more calls to last for 4 seconds
+    functions = dict(a=takes('a', [9, 1, 5, 9, 2, 2]), b=takes('b', [9, 4, 9, 6]))
+    assert measure(functions, rounds=2, block=4) == dict(a=2.5, b=5)
+    assert calls == ['a', 'a', 'a', 'b', 'b'] * 2
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_goal(bound, at_least, met):
 
 def test_codecs_are_compared(monkeypatch):
     monkeypatch.setattr(benchmark, 'BATCH', 2)
-    lines, met = compare_codecs(repeats=1)
+    lines, met = compare_codecs(rounds=1, block=0.0)
     report = '\n'.join(lines)
     assert all(goal.name in report for goal in CODEC_GOALS)
     assert all(name in report for goal in CODEC_GOALS for name in (goal.over, goal.under))

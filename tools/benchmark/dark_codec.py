@@ -9,10 +9,10 @@ from mmpose_ext.apis.benchmark import compare_codecs
 def main() -> int:
     """Run the comparison; the exit status is 0 unless ``--check`` is given and a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--repeats', type=int, default=30, help='timed calls of each function (default: %(default)s)')
+    parser.add_argument('--rounds', type=int, default=15, help='turns of each function (default: %(default)s)')
     parser.add_argument('--check', action='store_true', help='exit with status 1 if a goal is missed')
     arguments = parser.parse_args()
-    lines, met = compare_codecs(arguments.repeats)
+    lines, met = compare_codecs(arguments.rounds)
     print('\n'.join(lines))
     return int(arguments.check and not met)
 
