@@ -109,8 +109,8 @@ class DarkHeatmap(BaseKeypointCodec):
             keypoints_visible = np.ones(keypoints.shape[:2], np.float32)
         check_shape('keypoints_visible', keypoints_visible, '1 K', **sizes)
         heatmaps, weights = gaussian_targets(
-            input_to_heatmap(keypoints.astype(np.float32), self.input_size, self.heatmap_size),
-            keypoints_visible.astype(np.float32),
+            input_to_heatmap(keypoints.astype(np.float32, copy=False), self.input_size, self.heatmap_size),
+            keypoints_visible.astype(np.float32, copy=False),
             self.heatmap_size,
             self.sigma,
             self.encoding == 'unbiased',

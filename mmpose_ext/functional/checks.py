@@ -1,9 +1,18 @@
 """Argument checks with one grammar: the argument's name, what is allowed, what came."""
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
 __all__ = ['check_choice', 'check_positive', 'check_shape', 'check_size']
+
+
+@lru_cache(maxsize=256)
+def _parsed(dims: str) -> tuple[tuple[str | int, ...], bool]:
+    """The dimensions of a symbolic shape after its leading ellipsis, and whether it has one."""
+    names = dims.split()
+    ellipsis = names[0] == '...'
+    return tuple(int(name) if name.isdigit() else name for name in names[ellipsis:]), ellipsis
 
 
 def check_shape(name: str, array: Any, dims: str, **sizes: int) -> dict[str, int]:
@@ -27,15 +36,14 @@ def check_shape(name: str, array: Any, dims: str, **sizes: int) -> dict[str, int
         >>> check_shape('keypoints', np.zeros((4, 17, 2)), 'B K 2')
         {'B': 4, 'K': 17}
     """
+    wanted, ellipsis = _parsed(dims)
     shape = tuple(getattr(array, 'shape', ()))
-    wanted = dims.split()
-    ellipsis = wanted[0] == '...'
-    wanted = wanted[ellipsis:]
     tail = shape[len(shape) - len(wanted) :] if ellipsis else shape
+    fits = len(tail) == len(wanted) and hasattr(array, 'shape')
     bound = dict(sizes)
-    fits = hasattr(array, 'shape') and len(tail) == len(wanted) <= len(shape)
     for dim, size in zip(wanted, tail, strict=False):  # lengths are part of `fits`
-        fits = fits and size == (int(dim) if dim.isdigit() else bound.setdefault(dim, size))
+        if size != (dim if isinstance(dim, int) else bound.setdefault(dim, size)):
+            fits = False
     if not fits:
         known = ', '.join(f'{letter}={size}' for letter, size in sizes.items())
         came = f'shape {shape}' if hasattr(array, 'shape') else f'{type(array).__name__}'
