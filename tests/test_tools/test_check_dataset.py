@@ -817,10 +817,14 @@ def test_checkpoint_shows_the_scores_to_expect(world):
     findings = world.check()
     assert matching(findings, 'info', 'scores', 'model', 'the untrained network', '--checkpoint')
     model, _ = build_model(world.cfg.model)
+    model.init_weights()
+    model.head.final_layer.weight.data.mul_(1e4)
     model.head.final_layer.bias.data.fill_(0.5)  # every map then lies around .5
     save_checkpoint(dict(state_dict=model.state_dict()), str(world.root / 'weights.pth'))
     findings = world.check(checkpoint=str(world.root / 'weights.pth'))
-    assert matching(findings, 'info', 'scores', 'model', 'half below 0.5.*100% are above keypoint_score_thr=0.2')
+    assert matching(findings, 'info', 'scores', 'model', 'half below 0.5.*100% are above keypoint_score_thr=0.2'), (
+        format_findings(findings)
+    )
     model.head.final_layer.bias.data.fill_(0.1)
     save_checkpoint(dict(state_dict=model.state_dict()), str(world.root / 'weights.pth'))
     findings = world.check(checkpoint=str(world.root / 'weights.pth'))
@@ -879,6 +883,36 @@ def test_people_from_behind_are_no_swap():
     mirror = [names.index(mirrored_name(name)) for name in names]
     joints(content, lambda points: points[mirror], 2)
     assert check_left_right(from_coco(content), mirror, names, 'train') == []
+
+
+# ---------------------------------------------------------------------------------------------
+# docs/datasets.md
+
+
+def test_metainfo_of_the_documentation_is_right():
+    text = (ROOT / 'docs/datasets.md').read_text(encoding='utf-8')
+    values = {}
+    exec(re.search(r'```python\n(.*?)```', text, re.DOTALL)[1], values)
+    findings = check_metainfo(parse_pose_metainfo(values['dataset_info']), 'train')
+    assert [(one.level, one.check) for one in findings] == [('ok', 'metainfo')]
+
+
+@pytest.mark.parametrize('data', ['coco', 'mpii', 'synthetic'])
+def test_tree_of_the_documentation_is_the_configs(data, monkeypatch):
+    """Every file and folder that a config reads is in the tree below its data root."""
+    monkeypatch.delenv(f'{data.upper()}_ROOT', raising=False)
+    text = (ROOT / 'docs/datasets.md').read_text(encoding='utf-8')
+    tree = re.search(rf'^    data/{data}\n((?:    .*\n)+)', text, re.MULTILINE)[1]
+    cfg = Config.fromfile(ROOT / f'configs/_base_/datasets/topdown_{data}.py')
+    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+        dataset = loader.dataset
+        assert dataset.data_root == f'data/{data}/'
+        paths = [dataset.ann_file, dataset.data_prefix.img]
+        paths += [
+            dataset[key].removeprefix(dataset.data_root) for key in ('bbox_file', 'headbox_file') if key in dataset
+        ]
+        for part in {part for path in paths for part in Path(path).parts}:
+            assert re.search(rf'── {re.escape(part)}$', tree, re.MULTILINE), part
 
 
 # ---------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
-from mmpose.registry import DATASETS
+
+from mmpose_ext.registry import DATASETS
 
 from .evaluation import check_evaluator, uses_area
 from .files import Pictures, check_overlap
@@ -189,6 +190,10 @@ class _Check:
         if joints is not None and not detected:  # detected boxes come with empty joints
             size = self.items[phase][0]['inputs'].shape[:0:-1]
             self.findings += check_crops(*joints, size, phase)
+            found = any(one.check == 'joint-count' and one.level == 'error' for one in self.findings)
+            count = joints[0].shape[1]
+            if not found and count != dataset.metainfo['num_keypoints']:  # of a class that composes its joints
+                self.findings += check_joint_count(count, dataset.metainfo['num_keypoints'], None, phase)
 
     def _check_model(self, checkpoint: str | None) -> None:
         """The codec on the joints of the training, then the model on a few people."""
@@ -207,7 +212,8 @@ class _Check:
             return
         model, findings = build_model(self.cfg.model, checkpoint)
         self.findings += findings
-        if model is not None and train:
-            self.findings += check_loss(model, train[:_BATCH])
+        # prediction first: a step of training changes BatchNorm's statistics
         if model is not None and test:
             self.findings += check_scores(model, test[:_BATCH], self.threshold, checkpoint is not None)
+        if model is not None and train:
+            self.findings += check_loss(model, train[:_BATCH])

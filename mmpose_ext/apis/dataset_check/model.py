@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import load_checkpoint
-from mmpose.registry import MODELS
+
+from mmpose_ext.registry import MODELS
 
 from .findings import Finding, percent
 from .samples import describe_error

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmpose.registry import KEYPOINT_CODECS, MODELS
+from mmpose_ext.registry import KEYPOINT_CODECS, MODELS
 
 from .findings import Finding, examples
 
-__all__ = ['check_pipeline', 'predicted_joints', 'type_name']
+__all__ = ['check_pipeline', 'predicted_joints', 'registered', 'type_name']
 
 _RANDOM = ('RandomFlip', 'RandomHalfBody', 'RandomBBoxTransform', 'Albumentation', 'PhotometricDistortion')
 #: arguments of a codec that decoding alone uses
@@ -18,6 +18,15 @@ def type_name(config: Mapping[str, Any]) -> str:
     """The registered name of a config without its scope: 'DarkHeatmap'."""
     kind = config.get('type')
     return (kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))).rpartition('.')[2]
+
+
+def registered(registry: Any, kind: Any) -> Any:
+    """The class that a config's ``type`` names in the default scope, or None; a class is itself."""
+    if not isinstance(kind, str):
+        return kind
+    # 'HeatmapHead' is MMPose's where the config's scope is, and ours where the registry is
+    with registry.switch_scope_and_registry(None) as scoped:
+        return scoped.get(kind)
 
 
 def predicted_joints(head: Mapping[str, Any]) -> int | None:
@@ -106,12 +115,12 @@ def _check_targets_of_head(
     pipeline: Sequence[Mapping[str, Any]], names: Sequence[str], head: Mapping[str, Any]
 ) -> list[Finding]:
     """What a head needs that draws its own targets."""
-    kind, decoder = MODELS.get(head.get('type', '')), head.get('decoder')
+    kind, decoder = registered(MODELS, head.get('type')), head.get('decoder')
     if kind is not None and kind.__module__.startswith('mmpose.'):
         what = f"the head is MMPose's {type_name(head)}, and the pipeline has no GenerateTarget"
         advice = f'add GenerateTarget(encoder=<codec>) before PackPoseInputs, or take mmpose_ext.{type_name(head)}'
         return [Finding('error', 'targets', 'train', what, advice)]
-    codec = KEYPOINT_CODECS.get(decoder['type']) if decoder else None
+    codec = registered(KEYPOINT_CODECS, decoder['type']) if decoder else None
     if decoder and codec is not None and not hasattr(codec, 'encode_batch'):
         what = f'the head shall draw its targets, and its codec {type_name(decoder)} has no encode_batch()'
         advice = 'take a codec of mmpose_ext, or add GenerateTarget(encoder=<codec>) to the pipeline'

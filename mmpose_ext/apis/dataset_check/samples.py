@@ -1,5 +1,6 @@
 """People as the pipeline hands them to the network: joints in the crop, and what the codec makes of them."""
 
+import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmpose.registry import KEYPOINT_CODECS
+
+from mmpose_ext.registry import KEYPOINT_CODECS
 
 from .findings import Finding, percent
 
@@ -17,9 +19,12 @@ _BORDER = 3  # cells from the map's border within which a decoder cannot refine
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception in one line, its kind first."""
+    """An exception in one line, its kind first; one that says nothing by the line of code that raised it."""
     text = ' '.join(str(error).split())
-    return f'{type(error).__name__}: {text[:300]}' if text else type(error).__name__
+    if not text and error.__traceback__ is not None:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        text = f'{place.line} ({Path(place.filename).name}, line {place.lineno})'
+    return f'{type(error).__name__}: {text[:300]}'
 
 
 def draw_samples(

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.datasets.body import MpiiDataset
-from mmpose.registry import DATASETS
 from scipy.io import loadmat
+
+from mmpose_ext.registry import DATASETS
 
 from . import people
 from .evaluation import check_bbox_file, check_head_boxes
 from .files import Pictures, check_file, check_pictures, is_remote, open_pictures, read_json
 from .findings import Finding
 from .metainfo import check_joint_count, check_joint_names, check_left_right, check_metainfo
+from .pipeline import registered
 from .records import Records, from_coco, from_mpii
 from .samples import describe_error
 from .structure import check_coco_structure, check_mpii_structure
@@ -77,7 +79,7 @@ def open_source(
         needs_sigmas: Whether OKS is computed.
     """
     try:
-        kind = DATASETS.get(config['type'])
+        kind = registered(DATASETS, config['type'])
         if kind is None:
             raise KeyError(f'{config["type"]} is not registered; does custom_imports name its module?')
         dataset = DATASETS.build({**config, 'pipeline': [], 'lazy_init': True})
