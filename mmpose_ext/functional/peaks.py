@@ -31,7 +31,8 @@ def find_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     strips = heatmaps.reshape(-1, height // rows, rows * width)
     maxima = strips.amax(-1)
     best = maxima.max(-1).indices
-    strip = strips[torch.arange(len(strips), device=strips.device), best]
+    first = torch.arange(len(strips), device=strips.device) * strips.shape[1]
+    strip = strips.flatten(0, 1).index_select(0, first + best)
     highest, index = strip.max(-1)
     scores = highest.nan_to_num(0.0, 0.0, 0.0)
     # every strip as high as the best, and nothing lower in that one
