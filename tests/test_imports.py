@@ -49,7 +49,7 @@ def imports(name, file):
 _BELOW_MODELS = ('functional', 'registry')
 LAYERS = {
     'tools': ('apis',),
-    'mmpose_ext.apis': ('models', 'datasets', 'evaluation', 'functional', 'registry', 'config'),
+    'mmpose_ext.apis': ('models', 'datasets', 'evaluation', 'functional', 'registry', 'config', 'version'),
     'mmpose_ext.models.distillers': ('models.heads', 'models.losses', 'models.layers', 'models.utils', *_BELOW_MODELS),
     'mmpose_ext.models.heads': ('models.losses', 'models.layers', 'models.utils', *_BELOW_MODELS),
     'mmpose_ext.models.backbones': ('models.layers', 'models.utils', *_BELOW_MODELS),
