@@ -19,9 +19,9 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from scipy.io import savemat
 
 from mmpose_ext.apis.dataset_check import Finding, check_dataset, format_findings, has_errors
+from mmpose_ext.apis.dataset_check.codec import build_codec, check_codec, encode_decode
 from mmpose_ext.apis.dataset_check.metainfo import check_left_right, check_metainfo, mirrored_name
 from mmpose_ext.apis.dataset_check.records import from_coco
-from mmpose_ext.apis.dataset_check.samples import build_codec, check_codec, encode_decode
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'configs/dark/dark_res18_1xb32-10e_synthetic-128x96.py'
@@ -804,9 +804,14 @@ def test_codecs_of_mmpose_are_measured(mmpose_scope, codec, limit):
     codec, findings = build_codec(dict(codec, input_size=(192, 256)))
     assert not findings
     keypoints = np.random.default_rng(0).uniform((40, 40), (150, 210), (8, 17, 2)).astype(np.float32)
-    points, scores, drawn = encode_decode(codec, keypoints, np.ones((8, 17), bool))
-    assert drawn.all() and scores.shape == (8, 17)
-    assert np.linalg.norm(points - keypoints, axis=-1).mean() < limit
+    labelled = np.ones((8, 17), bool)
+    decoded = encode_decode(codec, keypoints, labelled)
+    assert decoded.drawn.all() and decoded.scores.shape == (8, 17)
+    assert np.linalg.norm(decoded.points - keypoints, axis=-1).mean() < limit
+    assert decoded.from_maps == hasattr(codec, 'heatmap_size')
+    # only the height of a map's peak is a score
+    told = [one.check for one in check_codec(codec, keypoints, labelled)]
+    assert told == (['codec-error', 'scores'] if decoded.from_maps else ['codec-error'])
 
 
 def test_checkpoint_shows_the_scores_to_expect(world):

@@ -16,13 +16,14 @@ from mmengine.runner import set_random_seed
 
 from mmpose_ext.registry import DATASETS
 
+from .codec import build_codec, check_codec
 from .evaluation import check_evaluator, uses_area
 from .files import Pictures, check_overlap
 from .findings import Finding
 from .metainfo import check_joint_count, check_metainfo
 from .model import build_model, check_loss, check_scores
 from .pipeline import check_pipeline, predicted_joints, type_name
-from .samples import build_codec, check_codec, check_crops, describe_error, draw_samples, joints_of
+from .samples import check_crops, describe_error, draw_samples, joints_of
 from .source import check_annotations, leaves, open_source, read_source
 
 __all__ = ['check_dataset']

@@ -1,4 +1,4 @@
-"""People as the pipeline hands them to the network: joints in the crop, and what the codec makes of them."""
+"""People as the pipeline hands them to the network, and whether their joints are in the crop."""
 
 import traceback
 from collections import Counter
@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-
-from mmpose_ext.registry import KEYPOINT_CODECS
 
 from .findings import Finding, percent
 
-__all__ = ['build_codec', 'check_codec', 'check_crops', 'describe_error', 'draw_samples', 'encode_decode', 'joints_of']
-
-_BORDER = 3  # cells from the map's border within which a decoder cannot refine
+__all__ = ['check_crops', 'describe_error', 'draw_samples', 'joints_of']
 
 
 def describe_error(error: BaseException) -> str:
@@ -116,118 +111,3 @@ def check_crops(keypoints: np.ndarray, labelled: np.ndarray, size: Sequence[int]
         advice = 'look at tools/misc/browse_dataset.py: wrong boxes, or too much shift, scale and rotation?'
         return [Finding('error' if count > 0.75 * total else 'warning', 'crop', where, what, advice)]
     return [Finding('info', 'crop', where, what)]
-
-
-def build_codec(config: Mapping[str, Any] | None) -> tuple[Any, list[Finding]]:
-    """The codec of a head, or None and what its constructor says."""
-    if not config:
-        what = 'the head has no decoder: it can neither draw targets nor predict joints'
-        return None, [Finding('warning', 'codec', 'model', what)]
-    try:
-        return KEYPOINT_CODECS.build(dict(config)), []
-    except Exception as error:  # constructors of codecs raise what they like
-        return None, [Finding('error', 'codec', 'model', f'the codec cannot be built: {describe_error(error)}')]
-
-
-def encode_decode(
-    codec: Any, keypoints: np.ndarray, labelled: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """What a perfect network would give: joints encoded and decoded again.
-
-    Args:
-        codec: Any codec of MMPose or of this package for one person a picture.
-        keypoints: (B, K, 2) in input pixels.
-        labelled: (B, K) bool.
-
-    Returns:
-        Decoded joints (B, K, 2) in input pixels, scores (B, K), and (B, K) bool: whether a target was drawn. None if
-        the codec's targets are not what it decodes.
-    """
-    flags = labelled.astype(np.float32)
-    if hasattr(codec, 'encode_batch'):
-        encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(flags))
-        outputs = _decodable(encoded)
-        if outputs is None:
-            return None
-        points, scores = codec.batch_decode(*outputs)
-        drawn = encoded['keypoint_weights'].numpy() > 0
-        return np.concatenate(points)[..., :2], np.concatenate(scores), drawn
-    results = []
-    for person, flag in zip(keypoints, flags, strict=True):
-        encoded = codec.encode(person[None], flag[None])
-        outputs = _decodable(encoded)
-        if outputs is None:
-            return None
-        point, score = codec.decode(*outputs)
-        weights = np.asarray(encoded.get('keypoint_weights', flag)).reshape(-1)[: len(flag)]
-        results.append((point[0, :, :2], np.broadcast_to(np.asarray(score).reshape(-1), flag.shape), weights > 0))
-    points, scores, drawn = (np.stack(column) for column in zip(*results, strict=True))
-    return points, scores, drawn
-
-
-def _decodable(encoded: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """What a network that predicts its targets would hand to the decoder."""
-    for names in (('keypoint_x_labels', 'keypoint_y_labels'), ('keypoint_labels',), ('heatmaps',)):
-        if all(name in encoded for name in names):
-            return tuple(encoded[name] for name in names)
-    return None
-
-
-def check_codec(
-    codec: Any, keypoints: np.ndarray, labelled: np.ndarray, threshold: float | None = None
-) -> list[Finding]:
-    """Error in pixels and scores when the data set's own joints are encoded and decoded.
-
-    Args:
-        codec: The head's.
-        keypoints: (B, K, 2) in input pixels.
-        labelled: (B, K) bool.
-        threshold: ``keypoint_score_thr`` of the evaluator, or None.
-    """
-    labelled = labelled & np.isfinite(keypoints).all(-1)
-    try:
-        decoded = encode_decode(codec, np.where(labelled[..., None], keypoints, 0), labelled)
-    except Exception as error:  # a codec of the user's may raise anything
-        return [Finding('error', 'codec', 'model', f'encoding or decoding fails: {describe_error(error)}')]
-    name = type(codec).__name__
-    if decoded is None:
-        return [Finding('info', 'codec-error', 'model', f'{name}: its targets cannot be decoded by themselves')]
-    points, scores, drawn = decoded
-    cells = np.array(getattr(codec, 'heatmap_size', codec.input_size), float)
-    cell = np.array(codec.input_size, float) / cells
-    inside = labelled & drawn & ((keypoints >= 0) & (keypoints <= (cells - 1) * cell)).all(-1)
-    if not inside.any():
-        return [
-            Finding('warning', 'codec-error', 'model', f'{name}: no joint inside the map to measure its error with')
-        ]
-    middle = inside & ((keypoints >= _BORDER * cell) & (keypoints <= (cells - 1 - _BORDER) * cell)).all(-1)
-    distance = np.linalg.norm(points - keypoints, axis=-1)
-    findings = [_report_error(codec, distance[inside], distance[middle], cells, float(cell.max()))]
-    low, high = scores[inside].min(), scores[inside].max()
-    what = f'a perfect network scores {low:.3f} to {high:.3f} (the values that {name} decodes of its own targets)'
-    if threshold is not None and high <= threshold:
-        advice = 'CocoMetric rates every person 0: lower keypoint_score_thr in the evaluator'
-        return [
-            *findings,
-            Finding('warning', 'score-threshold', 'model', f'{what}; keypoint_score_thr={threshold}', advice),
-        ]
-    return [*findings, Finding('info', 'scores', 'model', what)]
-
-
-def _report_error(codec: Any, inside: np.ndarray, middle: np.ndarray, cells: np.ndarray, cell: float) -> Finding:
-    """Errors in pixels of the joints inside the map, and of those away from its border."""
-    width, height = codec.input_size
-    text = (
-        f'{type(codec).__name__}, {width} x {height} pixels in {cells[0]:.0f} x {cells[1]:.0f} cells: encoded and '
-        f'decoded, {len(inside)} joints are off by {_statistics(inside)} px'
-    )
-    if 0 < len(middle) < len(inside):
-        text += f'; those {_BORDER} cells and more from the border by {_statistics(middle)} px'
-    if inside.mean() > cell:
-        advice = 'more than a cell: no network can do better. Do sigma and the sizes fit?'
-        return Finding('warning', 'codec-error', 'model', text, advice)
-    return Finding('info', 'codec-error', 'model', text)
-
-
-def _statistics(values: np.ndarray) -> str:
-    return f'{values.mean():.4f} (mean), {np.median(values):.4f} (median), {values.max():.4f} (largest)'
