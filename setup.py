@@ -113,9 +113,13 @@ if __name__ == '__main__':
         ],
         python_requires='>=3.10',
         packages=find_packages(include=[NAME, f'{NAME}.*']),
-        package_data={NAME: ['py.typed']},
+        package_data={NAME: ['py.typed', 'apis/ablation/Snakefile']},
         zip_safe=False,
         install_requires=read_requirements('runtime'),
-        extras_require={'stack': read_requirements('stack'), 'mim': read_requirements('stack')},
+        extras_require={
+            'stack': read_requirements('stack'),
+            'mim': read_requirements('stack'),
+            'ablation': read_requirements('ablation'),
+        },
         cmdclass={'build_py': BuildWithMim, 'editable_wheel': EditableWithMim},
     )

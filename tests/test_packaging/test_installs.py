@@ -127,11 +127,13 @@ def test_wheel_holds_every_module_and_the_resources_of_mim(wheel: Path) -> None:
         path.relative_to(ROOT).as_posix() for path in (ROOT / 'mmpose_ext').rglob('*.py') if '.mim' not in str(path)
     }
     assert modules <= names
-    for folder, pattern in (('configs', '*.py'), ('configs', '*.yml'), ('tools', '*.py'), ('tools', '*.sh')):
+    patterns = (('configs', '*.py'), ('configs', '*.yml'), ('configs', '*.yaml'), ('tools', '*.py'), ('tools', '*.sh'))
+    for folder, pattern in patterns:
         resources = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob(pattern)}
         assert resources
         assert {f'mmpose_ext/.mim/{name}' for name in resources} <= names
-    assert {'mmpose_ext/py.typed', 'mmpose_ext/.mim/model-index.yml'} <= names
+    others = {'mmpose_ext/py.typed', 'mmpose_ext/.mim/model-index.yml', 'mmpose_ext/apis/ablation/Snakefile'}
+    assert others <= names
     assert any(name.endswith('licenses/LICENSE') for name in names)
 
 

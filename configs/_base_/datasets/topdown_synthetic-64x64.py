@@ -1,0 +1,10 @@
+"""Synthetic people at 64x64 (height x width)."""
+
+_base_ = 'topdown_synthetic.py'
+
+input_size = (64, 64)
+crop = dict(type='TopdownAffine', input_size=input_size)
+
+train_dataloader = dict(dataset=dict(pipeline=[*_base_.loading, *_base_.augmentation, crop, _base_.packing]))
+val_dataloader = dict(dataset=dict(pipeline=[*_base_.loading, crop, dict(type='PackPoseInputs')]))
+test_dataloader = val_dataloader
