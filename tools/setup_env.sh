@@ -155,6 +155,8 @@ run_settings() {
     export PATH=$VENV/bin:$PATH VIRTUAL_ENV=$VENV XDG_CACHE_HOME=$CACHE MPLCONFIGDIR=$CACHE/matplotlib
     export TORCH_HOME=$CACHE/torch TRITON_CACHE_DIR=$CACHE/triton TORCHINDUCTOR_CACHE_DIR=$CACHE/inductor
     mkdir -p "$CACHE/tmp"
+    # Threads that wait leave the core to the data worker: on two cores training is more than twice as fast.
+    export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
     # Data workers open sockets below TMPDIR, and the path of a socket is limited to 107 characters.
     if [ ${#CACHE} -le 70 ]; then export TMPDIR=$CACHE/tmp; fi
 }

@@ -123,7 +123,8 @@ def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: S
         '--keep-incomplete',
         *arguments,
     ]
-    environment = dict(os.environ, XDG_CACHE_HOME=str(work_dir / '.cache'), PYTHONUNBUFFERED='1')
+    # threads that wait leave the core to the data workers
+    environment = {'OMP_WAIT_POLICY': 'passive', **os.environ, 'XDG_CACHE_HOME': str(work_dir / '.cache')}
     with _only_runner(work_dir):
         # the lock of a runner that was killed; a living one holds ours
         subprocess.run([*command, '--unlock'], env=environment, capture_output=True, check=True)
