@@ -4,9 +4,11 @@ python tools/ablation.py list
 python tools/ablation.py show dark/decoding
 python tools/ablation.py run dark/decoding --data synthetic --seeds 3
 python tools/ablation.py run dark/decoding --data synthetic --dry-run
+python tools/ablation.py report dark/decoding --data synthetic --seeds 3 --out docs/results
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -32,6 +34,14 @@ def parse_args() -> argparse.Namespace:
     run.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='key=value for every config')
     run.add_argument('--dry-run', action='store_true', help='only print the commands, to be run by hand')
     run.add_argument('--snakemake', nargs=argparse.REMAINDER, default=[], help='last: further options of Snakemake')
+    report = actions.add_parser('report', help='pages with the results, the paper, curves and pictures')
+    report.add_argument('tables', nargs='*', metavar='table', help='default: all that have the data set')
+    report.add_argument('--data', default='synthetic', help='data set (default: %(default)s)')
+    report.add_argument('--seeds', type=int, default=1, help='those of the run (default: %(default)s)')
+    report.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='those of the run')
+    report.add_argument('--out', type=Path, default=ROOT / 'docs' / 'results', help='folder (default: docs/results)')
+    report.add_argument('--no-speed', action='store_true', help='do not measure pictures/s')
+    report.add_argument('--pages-only', action='store_true', help='from the json files of --out, without any run')
     return parser.parse_args()
 
 
@@ -43,11 +53,29 @@ def run(args: argparse.Namespace) -> int:
     return run_plan(plan, args.work_dir.resolve(), ROOT, args.jobs, args.snakemake)
 
 
+def report(args: argparse.Namespace) -> int:
+    from mmpose_ext.apis.report import render_pages, report_table  # with all of MMPose, which the rest does not need
+
+    names = args.tables or [name for name in list_tables() if args.data in find_table(name).data_sets]
+    for name in [] if args.pages_only else names:
+        plan = make_plan(find_table(name), args.data, args.seeds, args.work_dir.resolve(), args.cfg_options)
+        options = ['--data', args.data, '--seeds', str(args.seeds)]
+        if args.cfg_options:
+            options += ['--cfg-options', *(f'{key}={value}' for key, value in args.cfg_options.items())]
+        commands = [shlex.join(['python', 'tools/ablation.py', action, name, *options]) for action in ('run', 'report')]
+        path = report_table(plan, args.out, ROOT, args.cfg_options, commands, not args.no_speed)
+        print(path or f'{name}: nothing was run in {args.work_dir}; the earlier results in {args.out} stay', flush=True)
+    print(*render_pages(args.out), sep='\n')
+    return 0
+
+
 def main() -> int:
     args = parse_args()
     try:
         if args.action == 'run':
             return run(args)
+        if args.action == 'report':
+            return report(args)
         print('\n'.join(list_tables()) if args.action == 'list' else table_text(find_table(args.table)))
     except (ValueError, RuntimeError) as error:
         print(f'ablation: {error}', file=sys.stderr)
