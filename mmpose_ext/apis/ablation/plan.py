@@ -7,12 +7,13 @@ config gets a folder of its own and is trained, and what is finished stays finis
 import hashlib
 import json
 import shlex
+from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
 from mmpose_ext.config import config_path
 from mmpose_ext.version import __version__
@@ -30,15 +31,13 @@ class Job:
         name: Unique in the plan.
         command: What to run, from the folder that holds ``tools``.
         inputs: Files that must exist before.
-        output: File that exists when the job is done.
-        key: Digest of what the output depends on.
+        output: File that exists when the job is done; a digest of all that it depends on is in its path.
     """
 
     name: str
     command: tuple[str, ...]
     inputs: tuple[str, ...]
     output: str
-    key: str
 
     def __str__(self) -> str:
         return shlex.join(self.command)
@@ -72,15 +71,30 @@ class Plan:
 
 
 def _options(options: Mapping[str, Any]) -> list[str]:
-    return [f'{key}={value}' for key, value in options.items()]
+    """Options as arguments of the tools, which have to read what the digest was made of."""
+    arguments = [f'{key}={value}' for key, value in options.items()]
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
+    read = parser.parse_args(['--cfg-options', *arguments]).cfg_options
+    for key, value in options.items():
+        if read[key] != value:
+            raise ValueError(
+                f"option '{key}' must be a number, a word, true, false, null or a list of these (of a mapping, write "
+                f'dotted keys), got {value!r}'
+            )
+    return arguments
 
 
 def _digest(config: Config) -> str:
-    return hashlib.sha256(json.dumps([config.pretty_text, __version__]).encode()).hexdigest()[:12]
+    content = [config.to_dict(), __version__]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _load(name: str, options: Mapping[str, Any]) -> Config:
-    config = Config.fromfile(config_path(name))
+    try:
+        config = Config.fromfile(config_path(name))
+    except FileNotFoundError as error:
+        raise ValueError(f"'config' of a stage must be a file: {error}") from error
     config.merge_from_dict(dict(options))
     return config
 
@@ -104,7 +118,7 @@ def _train_job(
         '--cfg-options',
         *_options(options),
     )
-    return Job(f'train_{folder.name}', command, (), str(checkpoint), _digest(config)), options
+    return Job(f'train_{folder.name}', command, (), str(checkpoint)), options
 
 
 def _test_job(row: Row, train: Job, name: str, options: Mapping[str, Any]) -> Job:
@@ -125,13 +139,8 @@ def _test_job(row: Row, train: Job, name: str, options: Mapping[str, Any]) -> Jo
         '--cfg-options',
         *_options(options),
     )
-    return Job(
-        f'test_{Path(train.output).parent.name}_{digest}',
-        command,
-        (train.output,),
-        str(folder / 'metrics.json'),
-        digest,
-    )
+    name = f'test_{Path(train.output).parent.name}_{digest}'
+    return Job(name, command, (train.output,), str(folder / 'metrics.json'))
 
 
 def make_plan(table: Table, data: str, seeds: int, work_dir: Path, options: Mapping[str, Any] | None = None) -> Plan:
@@ -145,7 +154,8 @@ def make_plan(table: Table, data: str, seeds: int, work_dir: Path, options: Mapp
         options: Config options on top of those of the table, for trainings and tests.
 
     Raises:
-        ValueError: If the table has no such data set, or ``seeds`` is below 1.
+        ValueError: If the table has no such data set, ``seeds`` is below 1, a config does not exist, or an option is no
+            value for the command line.
     """
     if data not in table.data_sets:
         raise ValueError(f"'data' must be one of {', '.join(table.data_sets)} for table {table.name}, got {data!r}")

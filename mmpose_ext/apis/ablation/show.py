@@ -13,13 +13,14 @@ def table_text(table: Table) -> str:
         f'{table.name}: {table.title}',
         f'paper: {table.source}',
         f'data: {", ".join(table.data_sets)}',
+        *([f'note: {table.note.strip()}'] if table.note else []),
         '',
         '| row | trains | tested with | ' + ' | '.join(columns) + ' |',
         '|---' * (len(columns) + 3) + '|',
     ]
     for row in table.rows:
         options = ', '.join(f'{key.rpartition(".")[2]}={value}' for key, value in row.options.items())
-        figures = ' | '.join(f'{row.paper[name]:g}' if name in row.paper else '' for name in columns)
+        figures = ' | '.join(str(row.paper[name]) if name in row.paper else '' for name in columns)
         lines.append(f'| {row.name} | {row.stage} | {options} | {figures} |')
     return '\n'.join(lines)
 

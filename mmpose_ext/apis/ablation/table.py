@@ -19,7 +19,7 @@ A table is a yaml file; ``dark/decoding`` names ``configs/dark/tables/decoding.y
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,10 @@ __all__ = ['Row', 'Stage', 'Table', 'find_table', 'list_tables']
 
 @dataclass(frozen=True)
 class Stage:
-    """A training: a config for each data set (path below ``configs/``) and options on top of it."""
+    """A training: a config for each data set and options on top of it.
+
+    A config is a path below ``configs/``, or beside the table's own file.
+    """
 
     config: Mapping[str, str]
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -75,31 +78,63 @@ class Table:
         Raises:
             ValueError: Naming the table, the key, what is allowed and what came.
         """
-
-        def fail(key: str, allowed: str, came: Any) -> ValueError:
-            return ValueError(f"'{key}' of table {name} must be {allowed}, got {came!r}")
-
         required = {'title', 'source', 'columns', 'order_by', 'stages', 'rows'}
         known = required | {'scale', 'note'}
         if not isinstance(content, Mapping) or not required <= set(content) <= known:
-            raise fail(
-                'keys', f'{sorted(required)} and at most {sorted(known - required)}', content and sorted(content)
-            )
-        if content['order_by'] not in content['columns']:
-            raise fail('order_by', f'one of the columns {sorted(content["columns"])}', content['order_by'])
-        try:
-            stages = {key: Stage(**value) for key, value in content['stages'].items()}
-            rows = tuple(Row(**value) for value in content['rows'])
-        except TypeError as error:
-            raise fail('stages and rows', 'mappings with the keys of Stage and Row', str(error)) from error
-        for row in rows:
-            if row.stage not in stages:
-                raise fail(f'stage of row "{row.name}"', f'one of {sorted(stages)}', row.stage)
-            if not set(row.paper) <= set(content['columns']):
-                raise fail(f'paper of row "{row.name}"', f'by columns {sorted(content["columns"])}', dict(row.paper))
+            allowed = f'{sorted(required)} and at most {sorted(known - required)}'
+            raise _fault(name, 'keys', allowed, content and [*content])
+        for key in ('columns', 'stages'):
+            if not isinstance(content[key], Mapping) or not content[key]:
+                raise _fault(name, key, 'a mapping', content[key])
+        columns = content['columns']
+        if content['order_by'] not in columns:
+            raise _fault(name, 'order_by', f'one of the columns {[*columns]}', content['order_by'])
+        if not isinstance(content.get('scale', 1.0), int | float):
+            raise _fault(name, 'scale', 'a number', content['scale'])
+        stages = {key: _stage(name, key, value) for key, value in content['stages'].items()}
+        listed = content['rows'] if isinstance(content['rows'], list) else []
+        rows = tuple(_row(name, value, stages, columns) for value in listed)
         if len({row.name for row in rows}) != len(rows) or not rows:
-            raise fail('rows', 'one or more, of different names', [row.name for row in rows])
-        return cls(name=name, **{**content, 'stages': stages, 'rows': rows})
+            raise _fault(name, 'rows', 'a list of one or more, of different names', content['rows'])
+        table = cls(name=name, **{**content, 'stages': stages, 'rows': rows})
+        if not table.data_sets:
+            configs = {key: [*stage.config] for key, stage in stages.items()}
+            raise _fault(name, 'config of the stages', 'for at least one data set that all have', configs)
+        return table
+
+
+def _fault(table: str, key: str, allowed: str, came: Any) -> ValueError:
+    return ValueError(f"'{key}' of table {table} must be {allowed}, got {came!r}")
+
+
+def _stage(table: str, name: str, content: Any) -> Stage:
+    known = {'config', 'options'}
+    if not isinstance(content, Mapping) or not {'config'} <= set(content) <= known:
+        raise _fault(table, f'stage "{name}"', 'a mapping with config and at most options', content)
+    stage = Stage(**content)
+    if not isinstance(stage.config, Mapping) or not all(isinstance(path, str) for path in stage.config.values()):
+        raise _fault(table, f'config of stage "{name}"', 'a mapping from data sets to files', stage.config)
+    if not isinstance(stage.options, Mapping):
+        raise _fault(table, f'options of stage "{name}"', 'a mapping', stage.options)
+    return stage
+
+
+def _row(table: str, content: Any, stages: Mapping[str, Stage], columns: Mapping[str, str]) -> Row:
+    known = {'name', 'stage', 'options', 'paper'}
+    if not isinstance(content, Mapping) or not {'name', 'stage'} <= set(content) <= known:
+        raise _fault(table, 'row', 'a mapping with name, stage and at most options and paper', content)
+    row = Row(**content)
+    if not isinstance(row.name, str):
+        raise _fault(table, 'name of a row', 'text', row.name)
+    if row.stage not in stages:
+        raise _fault(table, f'stage of row "{row.name}"', f'one of {[*stages]}', row.stage)
+    if not isinstance(row.options, Mapping):
+        raise _fault(table, f'options of row "{row.name}"', 'a mapping', row.options)
+    if not isinstance(row.paper, Mapping) or not set(row.paper) <= set(columns):
+        raise _fault(table, f'paper of row "{row.name}"', f'a mapping from columns ({[*columns]})', row.paper)
+    if not all(isinstance(figure, int | float) for figure in row.paper.values()):
+        raise _fault(table, f'paper of row "{row.name}"', 'numbers', row.paper)
+    return row
 
 
 def list_tables(root: Path | None = None) -> list[str]:
@@ -126,4 +161,16 @@ def find_table(name: str, root: Path | None = None) -> Table:
         path = root / Path(name).parent / 'tables' / f'{Path(name).name}.yaml'
     if not path.is_file():
         raise ValueError(f"'name' must be a yaml file or one of {', '.join(list_tables(root))}, got {name!r}")
-    return Table.from_dict(name, yaml.safe_load(path.read_text(encoding='utf-8')))
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except yaml.YAMLError as error:
+        raise ValueError(f"'name' must be a readable yaml file, got {name!r}: {error}") from error
+    table = Table.from_dict(name, content)
+    stages = {key: replace(stage, config=_near(path, stage.config)) for key, stage in table.stages.items()}
+    return replace(table, stages=stages)
+
+
+def _near(path: Path, config: Mapping[str, str]) -> dict[str, str]:
+    """The configs of a stage, with the full path of those that lie where the table does."""
+    folder = path.resolve().parent
+    return {data: str(folder / name) if (folder / name).is_file() else name for data, name in config.items()}

@@ -23,10 +23,15 @@ _STEPS = re.compile(r'^(\d+) of (\d+) steps')
 
 
 def _absolute(job: Job, root: Path) -> str:
-    """The job's command with this Python and the tools' full path, so that it runs from any folder."""
+    """The job's command with this Python and the tools' full path, in this folder: a config's data may be below it."""
     _, tool, *arguments = job.command
     environment = f'PYTHONPATH={shlex.quote(str(root))}' + '${PYTHONPATH:+:$PYTHONPATH}'
-    return f'{environment} {shlex.join([sys.executable, str(root / tool), *arguments])}'
+    program = shlex.join([sys.executable, str(root / tool), *arguments])
+    return f'cd {shlex.quote(str(Path.cwd()))} && {environment} {program}'
+
+
+def _log(job: Job) -> Path:
+    return Path(job.output).with_name('job.log')
 
 
 def _write_plan(plan: Plan, work_dir: Path, root: Path) -> Path:
@@ -35,9 +40,8 @@ def _write_plan(plan: Plan, work_dir: Path, root: Path) -> Path:
             name=job.name,
             inputs=job.inputs,
             output=job.output,
-            key=job.key,
             command=_absolute(job, root),
-            log=str(Path(job.output).parent / 'job.log'),
+            log=str(_log(job)),
         )
         for job in plan.jobs
     ]
@@ -53,8 +57,10 @@ def _with_remaining_time(lines: Iterable[str]) -> Iterable[str]:
     for line in lines:
         yield line
         steps = _STEPS.match(line.strip())
-        if steps:
-            done, total = int(steps[1]), int(steps[2])
+        if not steps:
+            continue
+        done, total = int(steps[1]), int(steps[2]) - 1  # the last step only collects the others
+        if done <= total:
             elapsed = time.monotonic() - start
             left = elapsed / done * (total - done)
             yield (
@@ -63,9 +69,21 @@ def _with_remaining_time(lines: Iterable[str]) -> Iterable[str]:
             )
 
 
+def _summary(plan: Plan) -> str:
+    """Which rows are not done, and where to read why."""
+    lines = []
+    for (name, seed), test in plan.tests.items():
+        row = next(row for row in plan.table.rows if row.name == name)
+        training = plan.trainings[row.stage, seed]
+        if not test.is_done:
+            log = _log(test if training.is_done else training)
+            lines.append(f'not done: row "{name}", seed {seed}' + (f'; see {log}' if log.is_file() else ''))
+    return '\n'.join([*lines, f'{len(plan.tests) - len(lines)} of {len(plan.tests)} rows done'])
+
+
 @contextmanager
-def _only_runner(work_dir: Path) -> Iterator[None]:
-    """Hold the folder for this process; the system lets go of the lock when the process ends, however it ends."""
+def _only_runner(work_dir: Path) -> Iterator[int]:
+    """Hold the folder; the system lets go of it when the last process that has this file ends, however it ends."""
     with (work_dir / 'runner.lock').open('w') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,7 +91,7 @@ def _only_runner(work_dir: Path) -> Iterator[None]:
             raise RuntimeError(
                 f'another runner is at work in {work_dir}; wait for it, or give another --work-dir'
             ) from error
-        yield
+        yield file.fileno()
 
 
 def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: Sequence[str] = ()) -> int:
@@ -93,7 +111,7 @@ def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: S
         Snakemake's exit status, 0 if every job is done.
 
     Raises:
-        RuntimeError: If Snakemake is not installed.
+        RuntimeError: If Snakemake is not installed, or another runner is at work in the folder.
     """
     if find_spec('snakemake') is None:
         raise RuntimeError(
@@ -119,18 +137,23 @@ def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: S
         '--rerun-incomplete',
         '--rerun-triggers',
         'input',
-        'params',
         '--keep-incomplete',
+        '--nolock',  # a lock of its own would outlive a kill; ours does not
         *arguments,
     ]
     # threads that wait leave the core to the data workers
     environment = {'OMP_WAIT_POLICY': 'passive', **os.environ, 'XDG_CACHE_HOME': str(work_dir / '.cache')}
-    with _only_runner(work_dir):
-        # the lock of a runner that was killed; a living one holds ours
-        subprocess.run([*command, '--unlock'], env=environment, capture_output=True, check=True)
+    with _only_runner(work_dir) as lock:
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=(lock,),  # Snakemake holds the folder as well, should this process alone be killed
         )
         for line in _with_remaining_time(process.stdout or ()):
             print(line, end='', flush=True)
-        return process.wait()
+        status = process.wait()
+    print(_summary(plan), flush=True)
+    return status
