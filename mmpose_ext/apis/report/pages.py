@@ -20,7 +20,10 @@ _NUMBERS = re.compile(r'\[\n([^\[\]{}"]*)\n\s*\]')  # strings in json have no li
 
 def results_name(results: Mapping[str, Any]) -> str:
     """Name of a results file and its pages, without suffix: ``dark_decoding_synthetic``."""
-    return f'{results["table"]["name"]}_{results["data"]}'.replace('/', '_')
+    name = results['table']['name']
+    if name.endswith(('.yaml', '.yml')):  # a table of the user's, by its path
+        name = Path(name).stem
+    return f'{name}_{results["data"]}'.replace('/', '_')
 
 
 def dump_results(results: Mapping[str, Any], out: Path) -> Path:

@@ -83,7 +83,10 @@ def pictures_per_second(
     """
     keys = {name: str((cfg.model, cfg.test_dataloader.dataset.type)) for name, cfg in configs.items()}
     with _one_thread():
-        models = {keys[name]: _predictor(cfg) for name, cfg in configs.items()}
+        models: dict[str, Callable[[int], object]] = {}
+        for name, cfg in configs.items():
+            if keys[name] not in models:
+                models[keys[name]] = _predictor(cfg)
         slowest = 0.0
         for predict in models.values():
             predict(1)

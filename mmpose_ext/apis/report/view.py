@@ -101,7 +101,7 @@ def order_lines(results: Mapping[str, Any]) -> list[dict[str, str]]:
             ours += f' ± {pair["spread"]:.{digits}f}'
         lines.append(
             dict(
-                pair=f'{pair["first"]} over {pair["second"]}',
+                pair=f'{pair["first"]} > {pair["second"]}',
                 paper=f'{round(pair["paper"], 6):+g}',
                 ours=ours,
                 verdict=_VERDICTS[pair['verdict']],
