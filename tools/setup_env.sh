@@ -155,8 +155,9 @@ run_settings() {
     export PATH=$VENV/bin:$PATH VIRTUAL_ENV=$VENV XDG_CACHE_HOME=$CACHE MPLCONFIGDIR=$CACHE/matplotlib
     export TORCH_HOME=$CACHE/torch TRITON_CACHE_DIR=$CACHE/triton TORCHINDUCTOR_CACHE_DIR=$CACHE/inductor
     mkdir -p "$CACHE/tmp"
-    # Threads that wait leave the core to the data worker: on two cores training is more than twice as fast.
-    export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+    # Threads that wait let go of the core after some microseconds: with a busy data worker on few cores, OpenMP's
+    # long default makes training several times as slow.
+    export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-2000}
     # Data workers open sockets below TMPDIR, and the path of a socket is limited to 107 characters.
     if [ ${#CACHE} -le 70 ]; then export TMPDIR=$CACHE/tmp; fi
 }

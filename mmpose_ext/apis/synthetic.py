@@ -15,7 +15,7 @@ from mmpose_ext.datasets.synthetic.writer import SplitRequest, write_json, write
 __all__ = ['FORMAT_VERSION', 'make_synthetic_dataset']
 
 # Raised whenever the same request would be answered with other files.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 1
 
 _STAMP = 'synthetic.json'
 

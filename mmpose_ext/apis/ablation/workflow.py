@@ -141,8 +141,8 @@ def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: S
         '--nolock',  # a lock of its own would outlive a kill; ours does not
         *arguments,
     ]
-    # threads that wait leave the core to the data workers
-    environment = {'OMP_WAIT_POLICY': 'passive', **os.environ, 'XDG_CACHE_HOME': str(work_dir / '.cache')}
+    # threads that wait let go of the core, which the data workers need
+    environment = {'GOMP_SPINCOUNT': '2000', **os.environ, 'XDG_CACHE_HOME': str(work_dir / '.cache')}
     with _only_runner(work_dir) as lock:
         process = subprocess.Popen(
             command,

@@ -35,12 +35,12 @@ class SceneOptions:
 
     width: int = 320
     height: int = 256
-    people: tuple[float, ...] = (0.66, 0.24, 0.08, 0.02)
+    people: tuple[float, ...] = (0.70, 0.22, 0.06, 0.02)
     tallness: tuple[float, float] = (0.52, 0.88)
-    front_bias: float = 0.7
-    occluder_prob: float = 0.12
+    front_bias: float = 0.8
+    occluder_prob: float = 0.1
     truncation_prob: float = 0.08
-    clutter: tuple[int, int] = (2, 6)
+    clutter: tuple[int, int] = (1, 5)
     noise: tuple[float, float] = (1.0, 5.0)
     blur: tuple[float, float] = (0.25, 0.75)
 
