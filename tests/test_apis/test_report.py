@@ -13,9 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mmpose_ext.apis.ablation import Plan, Table, make_plan
 from mmpose_ext.apis.report import render_pages, report_table
+from mmpose_ext.apis.report.pictures import draw_differences
+from mmpose_ext.config import config_path
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = 'dark_report_synthetic'
@@ -164,6 +167,20 @@ def test_pictures_are_of_the_extreme_rows_and_the_largest_differences(results, o
     assert people[2]['closeness'] == [1, 1] and people[0]['closeness'][0] < people[1]['closeness'][0] < 1
     for file in people[0]['files']:
         assert cv2.imread(str(out / NAME / file)).shape == (288, 216, 3)
+
+
+def test_pictures_that_cannot_be_read_are_counted(plan, out, tmp_path):
+    config = Config.fromfile(config_path(BIASED))
+    files = [Path(plan.tests[row, 0].output).with_name('predictions.pkl') for row in ('blurred', 'dark')]
+    people = pickle.loads(files[0].read_bytes())
+    people[2]['img_path'] = 'gone.png'
+    (tmp_path / 'one.pkl').write_bytes(pickle.dumps(people))
+    found = draw_differences(('a', 'b'), [tmp_path / 'one.pkl', tmp_path / 'one.pkl'], config, ROOT, tmp_path / 'out')
+    assert found['missing'] == 1 and [person['picture'] for person in found['people']] == ['0.png', '1.png']
+    results = json.loads((out / f'{NAME}.json').read_text())
+    (tmp_path / f'{NAME}.json').write_text(json.dumps({**results, 'pictures': {**found, 'people': []}}))
+    for page in render_pages(tmp_path)[:2]:
+        assert 'Pictures of 1 could not be read' in page.read_text()
 
 
 def test_state_of_a_row_follows_its_training(plan, tmp_path):

@@ -149,7 +149,7 @@ def _draw_person(image: np.ndarray, person: Person, skeleton: Mapping[str, Any],
 
 def draw_differences(
     names: Sequence[str], files: Sequence[Path], config: Config, root: Path, folder: Path, number: int = 6
-) -> dict[str, Any] | None:
+) -> dict[str, Any]:
     """Draw the people about whom two rows disagree most.
 
     Args:
@@ -161,8 +161,8 @@ def draw_differences(
         number: How many people.
 
     Returns:
-        ``rows`` (names) and ``people``: picture, closeness and error in pixels of each row, the files of the drawn
-        truth and rows; None if no picture can be read.
+        ``rows`` (names), ``measure`` (what closeness is), ``missing`` (number of people whose picture could not be
+        read) and ``people``: picture, closeness and error in pixels of each row, the files of the drawn truth and rows.
     """
     skeleton = skeleton_of(config)
     one, other = (read_people(path) for path in files)
@@ -170,10 +170,12 @@ def draw_differences(
     for old in folder.glob('*.jpg'):
         old.unlink()
     people: list[dict[str, Any]] = []
+    missing = 0
     for pair in most_different(one, other, skeleton['sigmas'], number):
         name = pair[0].picture
         image = cv2.imread(name if Path(name).is_file() else str(root / name))
         if image is None:
+            missing += 1
             continue
         written = [f'{len(people) + 1}-{kind}.jpg' for kind in ('true', 'first', 'second')]
         drawn = [_draw_person(image, pair[0], skeleton, predicted=False)]
@@ -188,7 +190,5 @@ def draw_differences(
                 files=written,
             )
         )
-    if not people:
-        return None
     measure = 'OKS' if len(skeleton['sigmas']) else '1 - error / sqrt(area)'
-    return dict(rows=list(names), measure=measure, people=people)
+    return dict(rows=list(names), measure=measure, people=people, missing=missing)
