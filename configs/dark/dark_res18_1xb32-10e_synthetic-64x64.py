@@ -16,7 +16,7 @@ model = dict(
         decoder=dict(
             input_size=_base_.input_size,
             heatmap_size=tuple(side // 4 for side in _base_.input_size),
-            # The paper: sigma 1, 2, 3 for maps 24, 48, 72 wide. A 24th of this width is .67: DARK errs twice as much there.
+            # The paper: sigma 1, 2, 3 for maps 24, 48, 72 wide. A 24th of this width is .67: DARK errs twice as much.
             sigma=1,
             blur_kernel_size=3,
         ),
