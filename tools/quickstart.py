@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--data-dir', type=Path, help='synthetic data set', default=ROOT / 'data/synthetic')
     parser.add_argument('--work-dir', type=Path, help='results', default=ROOT / 'work_dirs/quickstart')
-    parser.add_argument('--num-train', type=int, help='pictures to train on', default=3000)
+    parser.add_argument('--num-train', type=int, help='pictures to train on', default=2600)
     parser.add_argument('--num-val', type=int, help='pictures to test on', default=500)
     parser.add_argument('--seed', type=int, help='seed of data and training', default=0)
     parser.add_argument('--cfg-options', nargs='*', help='further key=value config options', default=[])

@@ -56,7 +56,7 @@ class Quickstart:
     config: Path
     data_dir: Path
     work_dir: Path
-    num_train: int = 3000
+    num_train: int = 2600
     num_val: int = 500
     seed: int = 0
     options: Sequence[str] = ()

@@ -54,6 +54,7 @@ def _enlarged(image: np.ndarray, instances: InstanceData) -> tuple[np.ndarray, I
     for name in ('keypoints', 'bboxes'):
         # cv2.resize maps the centre of pixel i to the centre of its block of enlarged pixels
         scaled.set_field((instances[name] + 0.5) * factor - 0.5, name)
+    scaled.bboxes = scaled.bboxes.clip(0, np.tile(image.shape[1::-1], 2) - 1)
     return image, scaled
 
 
