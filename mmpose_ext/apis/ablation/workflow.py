@@ -94,6 +94,15 @@ def _only_runner(work_dir: Path) -> Iterator[int]:
         yield file.fileno()
 
 
+def _snakemake(plan_file: Path, work_dir: Path, jobs: int) -> list[str]:
+    """Snakemake's command line for a plan; what exists is kept, what was interrupted is done again."""
+    settings = ['--snakefile', str(_SNAKEFILE), '--directory', str(work_dir), '--config', f'plan={plan_file}']
+    limits = ['--jobs', str(jobs), '--cores', str(jobs)]
+    restarts = ['--keep-going', '--rerun-incomplete', '--keep-incomplete', '--rerun-triggers', 'input']
+    # a lock of its own would outlive a kill; ours does not
+    return [sys.executable, '-m', 'snakemake', *settings, *limits, *restarts, '--nolock']
+
+
 def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: Sequence[str] = ()) -> int:
     """Run what is not done yet.
 
@@ -119,28 +128,7 @@ def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: S
             '--dry-run prints commands that need nothing else'
         )
     path = _write_plan(plan, work_dir, root)
-    command = [
-        sys.executable,
-        '-m',
-        'snakemake',
-        '--snakefile',
-        str(_SNAKEFILE),
-        '--directory',
-        str(work_dir),
-        '--config',
-        f'plan={path}',
-        '--jobs',
-        str(jobs),
-        '--cores',
-        str(jobs),
-        '--keep-going',
-        '--rerun-incomplete',
-        '--rerun-triggers',
-        'input',
-        '--keep-incomplete',
-        '--nolock',  # a lock of its own would outlive a kill; ours does not
-        *arguments,
-    ]
+    command = [*_snakemake(path, work_dir, jobs), *arguments]
     # threads that wait let go of the core, which the data workers need
     environment = {'GOMP_SPINCOUNT': '2000', **os.environ, 'XDG_CACHE_HOME': str(work_dir / '.cache')}
     with _only_runner(work_dir) as lock:
