@@ -3,11 +3,13 @@
 import copy
 import importlib.util
 import json
+import re
 import shlex
 import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -124,6 +126,16 @@ def test_a_users_table_names_configs_beside_it(tmp_path: Path) -> None:
     job = jobs_plan(table).trainings['mine', 0]
     assert job.command[2] == str(tmp_path / 'mine.py')
     assert Path(job.output).parent.name.startswith('mine-')
+
+
+def test_the_example_of_the_documentation_is_a_table() -> None:
+    (example,) = re.findall(r'```yaml\n(.*?)```', (ROOT / 'docs/ablation.md').read_text(), re.DOTALL)
+    table = Table.from_dict('example', yaml.safe_load(example))
+    assert table.data_sets == ('coco',)
+    (row,) = (row for row in find_table('dark/decoding').rows if row.name == table.rows[0].name)
+    assert table.rows[0].paper.items() <= row.paper.items()
+    # every key that a table may have is explained by it
+    assert set(yaml.safe_load(example)) == {field.name for field in fields(Table)} - {'name'}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -383,5 +395,10 @@ def orphan(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_folder_has_one_runner(orphan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflow_module, 'find_spec', bool)
+    plans = {path: path.read_text() for path in orphan.glob('plans/*')}
+    options = {'optim_wrapper.optimizer.lr': 0.5}
     with pytest.raises(RuntimeError, match=rf'another runner is at work in {orphan}; wait for it, or give another'):
-        run_plan(jobs_plan(work_dir=orphan), orphan, ROOT)
+        run_plan(jobs_plan(work_dir=orphan, options=options), orphan, ROOT)
+    # jobs of the other one on a cluster read its plan again
+    assert len(plans) == 1
+    assert plans == {path: path.read_text() for path in orphan.glob('plans/*')}

@@ -84,6 +84,7 @@ def _summary(plan: Plan) -> str:
 @contextmanager
 def _only_runner(work_dir: Path) -> Iterator[int]:
     """Hold the folder; the system lets go of it when the last process that has this file ends, however it ends."""
+    work_dir.mkdir(parents=True, exist_ok=True)
     with (work_dir / 'runner.lock').open('w') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,11 +128,10 @@ def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: S
             "the runner needs Snakemake: pip install 'mmpose_ext[ablation]'; "
             '--dry-run prints commands that need nothing else'
         )
-    path = _write_plan(plan, work_dir, root)
-    command = [*_snakemake(path, work_dir, jobs), *arguments]
     # threads that wait let go of the core, which the data workers need
     environment = {'GOMP_SPINCOUNT': '2000', **os.environ, 'XDG_CACHE_HOME': str(work_dir / '.cache')}
     with _only_runner(work_dir) as lock:
+        command = [*_snakemake(_write_plan(plan, work_dir, root), work_dir, jobs), *arguments]
         process = subprocess.Popen(
             command,
             env=environment,
