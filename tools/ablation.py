@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--work-dir', type=Path, default=ROOT / 'work_dirs' / 'ablation', help='results of all tables')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/ablation'), help='results of all tables')
     actions = parser.add_subparsers(dest='action', required=True)
     actions.add_parser('list', help='names of all tables')
     show = actions.add_parser('show', help='one table: its rows, what they train, what the paper says')
@@ -39,7 +39,7 @@ def parse_args() -> argparse.Namespace:
     report.add_argument('--data', default='synthetic', help='data set (default: %(default)s)')
     report.add_argument('--seeds', type=int, default=1, help='those of the run (default: %(default)s)')
     report.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='those of the run')
-    report.add_argument('--out', type=Path, default=ROOT / 'docs' / 'results', help='folder (default: docs/results)')
+    report.add_argument('--out', type=Path, default=Path('docs/results'), help='folder (default: %(default)s)')
     report.add_argument('--no-speed', action='store_true', help='do not measure pictures/s')
     report.add_argument('--pages-only', action='store_true', help='from the json files of --out, without any run')
     return parser.parse_args()
