@@ -13,6 +13,7 @@ import mmpose
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
 
 from mmpose_ext.apis.runtime import load_config, set_visualization
 from mmpose_ext.apis.test import evaluate
@@ -23,7 +24,7 @@ RunTool = Callable[..., str]
 
 
 def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
-    return torch.load(checkpoint, map_location='cpu', weights_only=True)['state_dict']
+    return CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')['state_dict']
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
