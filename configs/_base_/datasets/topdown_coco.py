@@ -3,6 +3,8 @@
 # The one place of the folder; COCO_ROOT in the environment overrides it.
 data_root = '{{$COCO_ROOT:data/coco}}/'
 
+dataset_type = 'CocoDataset'  # MMPoseInferencer asks for it, too
+
 loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
 
 # HRNet's and DARK's programs draw the scale clip(N(1, s), 1 - s, 1 + s) and, for 60 % of the people, the rotation
@@ -28,7 +30,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017/'),
@@ -43,7 +45,7 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file=val_annotations,
         # the paper's detector: 56.4 AP on the people of val2017

@@ -3,6 +3,8 @@
 # The one place of the folder; MPII_ROOT in the environment overrides it.
 data_root = '{{$MPII_ROOT:data/mpii}}/'
 
+dataset_type = 'MpiiDataset'  # MMPoseInferencer asks for it, too
+
 loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
 # scale s = .25, rotation r = 30, no half body (topdown_coco.py tells how s and r become these arguments)
 augmentation = [
@@ -17,7 +19,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='MpiiDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/mpii_train.json',
         data_prefix=dict(img='images/'),
@@ -30,7 +32,7 @@ val_dataloader = dict(
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     dataset=dict(
-        type='MpiiDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/mpii_val.json',
         # head sizes, by which PCKh measures

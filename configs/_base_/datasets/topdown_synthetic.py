@@ -6,6 +6,8 @@ The files topdown_synthetic-<height>x<width>.py add the size.
 # The one place of the folder; SYNTHETIC_ROOT in the environment overrides it.
 data_root = '{{$SYNTHETIC_ROOT:data/synthetic}}/'
 
+dataset_type = 'CocoDataset'  # MMPoseInferencer asks for it, too
+
 loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale')]
 # Milder than on photographs (scale s = .15, rotation r = 10, no half body): a network that sees each of a few thousand
 # people ten times does not learn them by heart, and turned people take it longer.
@@ -21,7 +23,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/person_keypoints_train.json',
         data_prefix=dict(img='train/'),
@@ -37,7 +39,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
     # people are cut out by their true boxes
     dataset=dict(
-        type='CocoDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file=val_annotations,
         data_prefix=dict(img='val/'),

@@ -1,5 +1,6 @@
 """Top-down pose estimator: all but the backbone, which hrnet-*.py and res*.py add, and the codec's sizes."""
 
+data_mode = 'topdown'  # MMPoseInferencer asks for it
 model = dict(
     type='TopdownPoseEstimator',
     data_preprocessor=dict(
