@@ -72,7 +72,8 @@ def test_mmposes_way_of_targets_is_drawn_too(tiny_config: Path, tmp_path: Path) 
     ours = read(browse(str(tiny_config), str(tmp_path / 'ours'), phase='val', number=1)[0])
     with tiny_config.open('a') as file:
         file.write(
-            "codec = dict(type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), sigma=1, unbiased=True)\n"
+            "codec = dict(type='MSRAHeatmap', input_size=(96, 128), heatmap_size=(24, 32), unbiased=True)\n"
+            'codec.update(sigma=_base_.model.head.decoder.sigma)\n'
             "model['head'].update(decoder=dict(codec, _delete_=True))\n"
             "encode = dict(type='GenerateTarget', encoder=codec)\n"
             'until_packing = _base_.val_dataloader.dataset.pipeline[:-1]\n'
