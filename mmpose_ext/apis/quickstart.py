@@ -56,10 +56,10 @@ class Quickstart:
     config: Path
     data_dir: Path
     work_dir: Path
-    num_train: int = 2600
-    num_val: int = 500
-    seed: int = 0
-    options: Sequence[str] = ()
+    num_train: int
+    num_val: int
+    seed: int
+    options: Sequence[str]
 
     def run(self) -> None:
         """Run all steps.
