@@ -5,29 +5,53 @@ map. Points have their axes last and x first. Keypoints are in input pixels unle
 """
 
 from .checks import check_choice, check_positive, check_shape, check_size
+from .confidence import calibration_error, pearson, spearman
 from .dark import check_blur_kernel_size, dark_refine, modulated_patches
 from .gaussian import gaussian_targets, gaussian_vectors, render_gaussians
-from .grid import heatmap_to_input, input_to_heatmap, input_to_unit, unit_to_input
+from .grid import heatmap_to_input, heatmap_to_unit, input_to_heatmap, input_to_unit, unit_to_heatmap, unit_to_input
+from .joint_losses import coordinate_error, heatmap_binary_cross_entropy, heatmap_cross_entropy
+from .labels import coordinate_labels, disk_targets, one_hot_targets
+from .oks import keypoint_oks
 from .pck import heatmap_pck, pck
 from .peaks import find_peaks, quarter_shift
+from .reduce import weighted_reduce
+from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
 
 __all__ = [
+    'SCORES',
+    'calibration_error',
     'check_blur_kernel_size',
     'check_choice',
     'check_positive',
     'check_shape',
     'check_size',
+    'coordinate_error',
+    'coordinate_labels',
     'dark_refine',
+    'debias_points',
+    'disk_targets',
     'find_peaks',
     'gaussian_targets',
     'gaussian_vectors',
+    'heatmap_binary_cross_entropy',
+    'heatmap_cross_entropy',
     'heatmap_pck',
     'heatmap_to_input',
+    'heatmap_to_unit',
     'input_to_heatmap',
     'input_to_unit',
+    'keypoint_oks',
     'modulated_patches',
+    'one_hot_targets',
     'pck',
+    'pearson',
     'quarter_shift',
     'render_gaussians',
+    'soft_argmax',
+    'soft_argmax_scores',
+    'spatial_softmax',
+    'spearman',
+    'unit_to_heatmap',
     'unit_to_input',
+    'weighted_reduce',
 ]

@@ -17,7 +17,14 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-__all__ = ['heatmap_to_input', 'input_to_heatmap', 'input_to_unit', 'unit_to_input']
+__all__ = [
+    'heatmap_to_input',
+    'heatmap_to_unit',
+    'input_to_heatmap',
+    'input_to_unit',
+    'unit_to_heatmap',
+    'unit_to_input',
+]
 
 Points = TypeVar('Points', np.ndarray, torch.Tensor)
 
@@ -58,3 +65,13 @@ def input_to_unit(points: Points, input_size: Sequence[int]) -> Points:
 def unit_to_input(points: Points, input_size: Sequence[int]) -> Points:
     """Regression labels to input pixels: the inverse of :func:`input_to_unit`."""
     return _scale_xy(points, input_size[0], input_size[1])
+
+
+def heatmap_to_unit(points: Points, heatmap_size: Sequence[int]) -> Points:
+    """Heat-map cells to regression labels: cells divided by the map's size (W, H)."""
+    return _scale_xy(points, 1 / heatmap_size[0], 1 / heatmap_size[1])
+
+
+def unit_to_heatmap(points: Points, heatmap_size: Sequence[int]) -> Points:
+    """Regression labels to heat-map cells: the inverse of :func:`heatmap_to_unit`."""
+    return _scale_xy(points, heatmap_size[0], heatmap_size[1])

@@ -1,5 +1,5 @@
 """Models: importing this package fills the registry ``MODELS``."""
 
-from . import heads
+from . import backbones, heads, losses
 
-__all__ = ['heads']
+__all__ = ['backbones', 'heads', 'losses']

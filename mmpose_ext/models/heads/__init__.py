@@ -1,6 +1,9 @@
-"""Heads: a head is ``__init__``, ``forward`` and ``losses``; predict() and loss() are in base.py."""
+"""Heads: layers, losses and, through the codec they own, targets and predictions."""
 
 from .base import BaseHead
 from .heatmap_head import HeatmapHead
+from .integral_head import IntegralHead
+from .map_head import MapHead
+from .regression_head import RegressionHead
 
-__all__ = ['BaseHead', 'HeatmapHead']
+__all__ = ['BaseHead', 'HeatmapHead', 'IntegralHead', 'MapHead', 'RegressionHead']

@@ -10,7 +10,7 @@ from mmpose.models.heads.base_head import BaseHead as MMPoseHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from mmpose_ext.models.utils import gather_targets
+from mmpose_ext.models.utils import average_maps, gather_targets
 from mmpose_ext.registry import KEYPOINT_CODECS
 
 __all__ = ['BaseHead']
@@ -22,8 +22,8 @@ Samples = Sequence[PoseDataSample]
 class BaseHead(MMPoseHead):
     """Template of top-down heads; the codec lives in the head.
 
-    A subclass implements :meth:`forward` and :meth:`losses`, and :meth:`average_flip` if it can be flip-tested. What
-    ``forward`` returns is passed on as it is, as one tensor or a tuple of tensors.
+    A subclass implements :meth:`forward` and :meth:`losses`, :meth:`locate` if the codec does not decode what
+    ``forward`` returns, and :meth:`average_flip` if it can be flip-tested.
 
     Args:
         decoder: Config of the codec that decodes outputs and, where the pipeline has no ``GenerateTarget``, encodes
@@ -33,15 +33,19 @@ class BaseHead(MMPoseHead):
 
     def __init__(self, decoder: Mapping[str, Any] | None = None, init_cfg: Any = None) -> None:
         super().__init__(init_cfg)
-        self.decoder = None if decoder is None else KEYPOINT_CODECS.build(dict(decoder))
+        self.decoder: Any = None if decoder is None else KEYPOINT_CODECS.build(dict(decoder))
 
     @abstractmethod
     def forward(self, feats: Features) -> Any:
         """Network output of multi-scale features."""
 
+    def interpret(self, outputs: Any) -> Any:
+        """What losses and accuracy are computed from, once for both: the outputs themselves unless overridden."""
+        return outputs
+
     @abstractmethod
     def losses(self, outputs: Any, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Losses of outputs against the targets that the codec encoded, by name.
+        """Losses of interpreted outputs against the targets that the codec encoded, by name.
 
         Names that start with ``loss`` are summed by MMEngine; the others are only logged.
         """
@@ -50,12 +54,16 @@ class BaseHead(MMPoseHead):
         """Scalars for the training log, computed without gradients and without a host sync."""
         return {}
 
-    def average_flip(self, outputs: Any, flipped: Any, flip_indices: Sequence[int], test_cfg: Mapping[str, Any]) -> Any:
-        """Mean of the outputs of a picture and of its mirror image, the latter mirrored back."""
+    def locate(self, outputs: Any) -> Any:
+        """What the codec decodes, as one tensor or a tuple of tensors: the outputs themselves unless overridden."""
+        return outputs
+
+    def average_flip(self, located: Any, flipped: Any, flip_indices: Sequence[int], test_cfg: Mapping[str, Any]) -> Any:
+        """Mean of what :meth:`locate` gives for a picture and for its mirror image, the latter mirrored back."""
         raise NotImplementedError(f'{type(self).__name__} has no flip test; set model.test_cfg.flip_test=False')
 
-    def output_fields(self, outputs: Any) -> list[PixelData]:
-        """Maps of each picture for ``test_cfg.output_heatmaps``."""
+    def heatmaps(self, outputs: Any) -> Tensor:
+        """Maps (B, K, H, W) of the outputs for ``test_cfg.output_heatmaps``."""
         raise NotImplementedError(f'{type(self).__name__} has no maps; set model.test_cfg.output_heatmaps=False')
 
     def loss(
@@ -68,7 +76,7 @@ class BaseHead(MMPoseHead):
             batch_data_samples: B samples of one person each.
             train_cfg: ``compute_acc=False`` leaves the accuracy out.
         """
-        outputs = self.forward(feats)
+        outputs = self.interpret(self.forward(feats))
         targets = gather_targets(batch_data_samples, self.decoder, feats[-1].device)
         losses = self.losses(outputs, targets)
         if (train_cfg or {}).get('compute_acc', True):
@@ -95,18 +103,26 @@ class BaseHead(MMPoseHead):
             ``output_heatmaps`` the maps, too.
         """
         test_cfg = test_cfg or {}
-        if test_cfg.get('flip_test', False):
-            if not (isinstance(feats, list) and len(feats) == 2):
-                raise ValueError(
-                    "'feats' must be a list [features, features of the mirrored pictures] with "
-                    f'flip_test=True, got {type(feats).__name__} of length {len(feats)}'
-                )
-            outputs = self.average_flip(
-                self.forward(feats[0]), self.forward(feats[1]), batch_data_samples[0].metainfo['flip_indices'], test_cfg
+        outputs = [self.forward(view) for view in self._views(feats, test_cfg)]
+        located, *flipped = [self.locate(output) for output in outputs]
+        flip_indices = batch_data_samples[0].metainfo['flip_indices'] if flipped else []
+        if flipped:
+            located = self.average_flip(located, flipped[0], flip_indices, test_cfg)
+        predictions = self.decode(located)
+        if not test_cfg.get('output_heatmaps', False):
+            return predictions
+        maps, *flipped = [self.heatmaps(output).detach() for output in outputs]
+        maps = average_maps(maps, flipped[0], flip_indices, test_cfg) if flipped else maps
+        return predictions, [PixelData(heatmaps=person) for person in maps]
+
+    @staticmethod
+    def _views(feats: Any, test_cfg: Mapping[str, Any]) -> list[Features]:
+        """Features of each picture and, with the flip test, of its mirror image."""
+        if not test_cfg.get('flip_test', False):
+            return [feats]
+        if not (isinstance(feats, list) and len(feats) == 2):
+            raise ValueError(
+                "'feats' must be a list [features, features of the mirrored pictures] with "
+                f'flip_test=True, got {type(feats).__name__} of length {len(feats)}'
             )
-        else:
-            outputs = self.forward(feats)
-        predictions = self.decode(outputs)
-        if test_cfg.get('output_heatmaps', False):
-            return predictions, self.output_fields(outputs)
-        return predictions
+        return feats

@@ -1,5 +1,6 @@
 """What heads need besides layers."""
 
+from .flip import average_maps, average_points, average_scores
 from .targets import gather_keypoints, gather_targets
 
-__all__ = ['gather_keypoints', 'gather_targets']
+__all__ = ['average_maps', 'average_points', 'average_scores', 'gather_keypoints', 'gather_targets']

@@ -1,0 +1,124 @@
+"""Coordinates as they are: labels and predictions of regression."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmpose.codecs.base import BaseKeypointCodec
+from torch import Tensor
+
+from mmpose_ext.functional import check_shape, check_size, coordinate_labels, unit_to_input
+from mmpose_ext.registry import KEYPOINT_CODECS
+
+__all__ = ['RegressionLabel']
+
+
+@KEYPOINT_CODECS.register_module()
+class RegressionLabel(BaseKeypointCodec):
+    """Unit coordinates: input pixels divided by the input size.
+
+    Args:
+        input_size: (w, h) of the network input in pixels.
+
+    Raises:
+        ValueError: If an argument is out of range; the message names it, what is allowed and what came.
+    """
+
+    # a pipeline's GenerateTarget packs what encode() returns under these names
+    label_mapping_table = dict(keypoint_labels='keypoint_labels', keypoint_weights='keypoint_weights')
+
+    def __init__(self, input_size: Sequence[int]) -> None:
+        super().__init__()
+        self.input_size = check_size('input_size', input_size)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(input_size={self.input_size})'
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """Labels of one person (MMPose's signature, for ``GenerateTarget``).
+
+        Args:
+            keypoints: (1, K, 2) in input pixels, x first.
+            keypoints_visible: (1, K), 0 for a joint without a label; None: all have one.
+
+        Returns:
+            What :meth:`encode_batch` returns, float32: coordinates and weights with a leading axis of length 1, maps
+            without.
+
+        Raises:
+            ValueError: If a shape differs.
+        """
+        check_shape('keypoints', keypoints, '1 K 2')
+        visible = None if keypoints_visible is None else torch.from_numpy(np.ascontiguousarray(keypoints_visible))
+        encoded = self.encode_batch(torch.from_numpy(np.ascontiguousarray(keypoints)), visible)
+        labels = self.label_mapping_table
+        return {name: (value if name in labels else value[0]).numpy() for name, value in encoded.items()}
+
+    def encode_batch(self, keypoints: Tensor, keypoints_visible: Tensor | None = None) -> dict[str, Tensor]:
+        """Labels of a batch on the device the keypoints are on, without a host sync.
+
+        Args:
+            keypoints: (B, K, 2) in input pixels, x first.
+            keypoints_visible: (B, K), 0 for a joint without a label; None: all have one.
+
+        Returns:
+            ``keypoint_labels`` (B, K, 2) in unit coordinates and ``keypoint_weights`` (B, K), float32. A joint outside
+            of the picture has the weight 0.
+
+        Raises:
+            ValueError: If a shape differs.
+        """
+        sizes = check_shape('keypoints', keypoints, 'B K 2')
+        if keypoints_visible is None:
+            keypoints_visible = keypoints.new_ones(keypoints.shape[:2])
+        check_shape('keypoints_visible', keypoints_visible, 'B K', **sizes)
+        labels, weights = coordinate_labels(keypoints.float(), keypoints_visible.float(), self.input_size)
+        return dict(keypoint_labels=labels, keypoint_weights=weights)
+
+    def decode(self, encoded: np.ndarray, scores: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates of one person in pixels.
+
+        Args:
+            encoded: (K, 2) or (1, K, 2) in unit coordinates.
+            scores: (K,) or (1, K); None: 1.
+
+        Returns:
+            Keypoints (1, K, 2) in input pixels, x first, and scores (1, K), float32.
+
+        Raises:
+            ValueError: If a shape differs.
+        """
+        encoded = np.asarray(encoded)
+        check_shape('encoded', encoded, '... K 2')
+        points = torch.from_numpy(np.ascontiguousarray(encoded.reshape(1, *encoded.shape[-2:])))
+        given = None if scores is None else torch.from_numpy(np.asarray(scores).reshape(points.shape[:2]).copy())
+        keypoints, confidences = self.batch_decode(points, given)
+        return keypoints[0], confidences[0]
+
+    def batch_decode(
+        self, batch_coords: Tensor, batch_scores: Tensor | None = None
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Coordinates of a batch in pixels.
+
+        Args:
+            batch_coords: (B, K, 2) in unit coordinates, or (B, 1, K, 2) as MMPose's heads pass them.
+            batch_scores: (B, K); None: 1, because coordinates alone tell no confidence.
+
+        Returns:
+            For each picture the keypoints (1, K, 2) in input pixels, x first, and the scores (1, K), float32. A point
+            that is not finite becomes (0, 0) with the score 0.
+
+        Raises:
+            ValueError: If a shape differs.
+        """
+        if batch_coords.dim() == 4 and batch_coords.shape[1] == 1:
+            batch_coords = batch_coords[:, 0]
+        sizes = check_shape('batch_coords', batch_coords, 'B K 2')
+        points = unit_to_input(batch_coords.detach().float(), self.input_size)
+        if batch_scores is None:
+            batch_scores = points.new_ones(points.shape[:2])
+        check_shape('batch_scores', batch_scores, 'B K', **sizes)
+        found = torch.cat((points, batch_scores.detach().float()[..., None]), -1)
+        # one transfer for both
+        results = torch.where(found.isfinite().all(-1, keepdim=True), found, 0.0).cpu().numpy()
+        return list(results[:, None, :, :-1]), list(results[:, None, :, -1])

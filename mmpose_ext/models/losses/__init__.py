@@ -1,0 +1,6 @@
+"""Losses: thin modules over ``mmpose_ext.functional``."""
+
+from .coordinate_loss import CoordinateLoss
+from .heatmap_losses import HeatmapBCELoss, HeatmapCrossEntropyLoss
+
+__all__ = ['CoordinateLoss', 'HeatmapBCELoss', 'HeatmapCrossEntropyLoss']
