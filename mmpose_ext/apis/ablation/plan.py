@@ -9,7 +9,7 @@ import json
 import shlex
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mmengine.config import Config, DictAction
 from mmpose_ext.config import config_path
 from mmpose_ext.version import __version__
 
-from .table import Row, Table
+from .table import Row, Stage, Table
 
 __all__ = ['Job', 'Plan', 'make_plan']
 
@@ -55,11 +55,12 @@ class Plan:
     Args:
         table: The table.
         data: The data set.
-        seeds: Number of trainings of each stage.
+        seeds: Number of trainings of each stage that is not shared.
         jobs: Trainings and tests, every one after those it needs.
-        tests: The test of each row (by name) and seed; ``output`` holds its metrics, ``predictions.pkl`` beside it what
-            the model predicted (MMEngine's ``DumpResults``).
-        trainings: The training of each stage (by name) and seed; ``output`` is the last checkpoint.
+        tests: The test of each row (by name) and seed, 0 alone if its stage is shared; ``output`` holds its metrics,
+            ``predictions.pkl`` beside it what the model predicted (MMEngine's ``DumpResults``).
+        trainings: The training of each stage (by name) and seed, 0 alone if it is shared; ``output`` is the last
+            checkpoint.
     """
 
     table: Table
@@ -69,13 +70,32 @@ class Plan:
     tests: Mapping[tuple[str, int], Job]
     trainings: Mapping[tuple[str, int], Job]
 
+    def used(self, stage: str, seed: int) -> dict[str, tuple[str, int]]:
+        """Keys in ``trainings`` of those that a training builds on, by option."""
+        stages = self.table.stages
+        seed = stages[stage].seed(seed)
+        return {option: (name, stages[name].seed(seed)) for option, name in stages[stage].uses.items()}
+
+    def awaited(self, stage: str, seed: int) -> tuple[str, int]:
+        """Key in ``trainings`` of the one to look at: the first that is not done of those it builds on, or itself."""
+        if not self.trainings[stage, seed].is_done:
+            for key in self.used(stage, seed).values():
+                if not self.trainings[key].is_done:
+                    return self.awaited(*key)
+        return stage, seed
+
+
+def _read(arguments: list[str]) -> dict[str, Any]:
+    """What the tools make of ``--cfg-options``."""
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
+    return dict(parser.parse_args(['--cfg-options', *arguments]).cfg_options)
+
 
 def _options(options: Mapping[str, Any]) -> list[str]:
     """Options as arguments of the tools, which have to read what the digest was made of."""
     arguments = [f'{key}={value}' for key, value in options.items()]
-    parser = ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
-    read = parser.parse_args(['--cfg-options', *arguments]).cfg_options
+    read = _read(arguments)
     for key, value in options.items():
         if read[key] != value:
             raise ValueError(
@@ -99,48 +119,94 @@ def _load(name: str, options: Mapping[str, Any]) -> Config:
     return config
 
 
-def _train_job(
-    table: Table, stage_name: str, data: str, seed: int, work_dir: Path, options: Mapping[str, Any]
-) -> tuple[Job, dict[str, Any]]:
-    stage = table.stages[stage_name]
-    name = stage.config[data]
-    options = {**stage.options, **options, 'randomness.seed': seed}
-    config = _load(name, options)
-    folder = work_dir / f'{Path(name).stem}-{_digest(config)}'
-    checkpoint = folder / f'epoch_{config.train_cfg.max_epochs}.pth'
-    command = (
-        'python',
-        'tools/train.py',
-        config_path(name),
-        '--work-dir',
-        str(folder),
-        '--resume',
-        '--cfg-options',
-        *_options(options),
-    )
-    return Job(f'train_{folder.name}', command, (), str(checkpoint)), options
+@dataclass(frozen=True)
+class _Planner:
+    """Collects jobs, each after those that it needs."""
+
+    table: Table
+    data: str
+    work_dir: Path
+    options: Mapping[str, Any]
+    jobs: dict[str, Job] = field(default_factory=dict)
+    tests: dict[tuple[str, int], Job] = field(default_factory=dict)
+    trainings: dict[tuple[str, int], Job] = field(default_factory=dict)
+
+    def train(self, name: str, seed: int) -> Job:
+        """The training of a stage, after those that it builds on."""
+        stage = self.table.stages[name]
+        seed = stage.seed(seed)
+        if (name, seed) in self.trainings:
+            return self.trainings[name, seed]
+        used = {key: self.train(other, seed) for key, other in stage.uses.items()}
+        options = {**stage.options, **self.options, 'randomness.seed': seed}
+        config = self._digested(stage, options, used)
+        folder = self.work_dir / f'{Path(stage.config[self.data]).stem}-{_digest(config)}'
+        checkpoint = folder / f'epoch_{config.train_cfg.max_epochs}.pth'
+        command = (
+            'python',
+            'tools/train.py',
+            config_path(stage.config[self.data]),
+            '--work-dir',
+            str(folder),
+            '--resume',
+            '--cfg-options',
+            *_options(options | _checkpoints(used)),
+        )
+        inputs = tuple(dict.fromkeys(job.output for job in used.values()))
+        job = Job(f'train_{folder.name}', command, inputs, str(checkpoint))
+        self.jobs[job.name] = self.trainings[name, seed] = job
+        return job
+
+    def test(self, row: Row, seed: int) -> None:
+        """The test of a row, after the trainings that it needs."""
+        stage = self.table.stages[row.stage]
+        train = self.train(row.stage, seed)
+        # the model is built as it was for the training; load_from is what tools/test.py is given to test
+        used = {
+            key: self.train(other, seed) for key, other in stage.uses.items() if key not in ('load_from', *row.options)
+        }
+        options = {**stage.options, **self.options, 'randomness.seed': seed, **row.options}
+        digest = _digest(self._digested(stage, options, used))
+        folder = Path(train.output).parent / 'tests' / digest
+        command = (
+            'python',
+            'tools/test.py',
+            config_path(stage.config[self.data]),
+            train.output,
+            '--work-dir',
+            str(folder),
+            '--out',
+            str(folder / 'metrics.json'),
+            '--dump',
+            str(folder / 'predictions.pkl'),
+            '--cfg-options',
+            *_options(options | _checkpoints(used)),
+        )
+        name = f'test_{Path(train.output).parent.name}_{digest}'
+        job = Job(name, command, (train.output,), str(folder / 'metrics.json'))
+        self.jobs[name] = self.tests[row.name, seed] = job
+
+    def _digested(self, stage: Stage, options: Mapping[str, Any], used: Mapping[str, Job]) -> Config:
+        """The config that a digest is made of: checkpoints by their digest, not by where ``work_dir`` is."""
+        inside = {key: Path(path).relative_to(self.work_dir).as_posix() for key, path in _checkpoints(used).items()}
+        return _load(stage.config[self.data], {**options, **inside})
 
 
-def _test_job(row: Row, train: Job, name: str, options: Mapping[str, Any]) -> Job:
-    options = {**options, **row.options}
-    digest = _digest(_load(name, options))
-    folder = Path(train.output).parent / 'tests' / digest
-    command = (
-        'python',
-        'tools/test.py',
-        config_path(name),
-        train.output,
-        '--work-dir',
-        str(folder),
-        '--out',
-        str(folder / 'metrics.json'),
-        '--dump',
-        str(folder / 'predictions.pkl'),
-        '--cfg-options',
-        *_options(options),
-    )
-    name = f'test_{Path(train.output).parent.name}_{digest}'
-    return Job(name, command, (train.output,), str(folder / 'metrics.json'))
+def _checkpoints(used: Mapping[str, Job]) -> dict[str, str]:
+    return {key: job.output for key, job in used.items()}
+
+
+def _check(table: Table, work_dir: Path, options: Mapping[str, Any]) -> None:
+    """Find what cannot be combined with ``uses``."""
+    for name, stage in table.stages.items():
+        if twice := sorted(set(stage.uses) & set(options)):
+            raise ValueError(f"'options' must be others than those in uses of stage {name}, got {', '.join(twice)}")
+        # options lose their spaces and are split at commas
+        if stage.uses and _read([f'path={work_dir}'])['path'] != str(work_dir):
+            raise ValueError(
+                f"'work_dir' must be a path without spaces and commas, because stage {name} uses a checkpoint in it, "
+                f'got {str(work_dir)!r}'
+            )
 
 
 def make_plan(table: Table, data: str, seeds: int, work_dir: Path, options: Mapping[str, Any] | None = None) -> Plan:
@@ -149,25 +215,22 @@ def make_plan(table: Table, data: str, seeds: int, work_dir: Path, options: Mapp
     Args:
         table: The table.
         data: One of the table's data sets.
-        seeds: Every stage is trained with the seeds 0 to ``seeds`` - 1.
+        seeds: Every stage is trained with the seeds 0 to ``seeds`` - 1, or with 0 alone if it is shared.
         work_dir: Where the results of all tables go.
         options: Config options on top of those of the table, for trainings and tests.
 
     Raises:
-        ValueError: If the table has no such data set, ``seeds`` is below 1, a config does not exist, or an option is no
-            value for the command line.
+        ValueError: If the table has no such data set, ``seeds`` is below 1, a config does not exist, an option is no
+            value for the command line, or ``work_dir`` or ``options`` do not go with stages that use others.
     """
     if data not in table.data_sets:
         raise ValueError(f"'data' must be one of {', '.join(table.data_sets)} for table {table.name}, got {data!r}")
     if seeds < 1:
         raise ValueError(f"'seeds' must be a whole number > 0, got {seeds!r}")
-    jobs: dict[str, Job] = {}
-    tests: dict[tuple[str, int], Job] = {}
-    trainings: dict[tuple[str, int], Job] = {}
+    _check(table, work_dir, options or {})
+    planner = _Planner(table, data, work_dir, options or {})
     for seed in range(seeds):
         for row in table.rows:
-            train, train_options = _train_job(table, row.stage, data, seed, work_dir, options or {})
-            test = _test_job(row, train, table.stages[row.stage].config[data], train_options)
-            tests[row.name, seed], trainings[row.stage, seed] = test, train
-            jobs |= {train.name: train, test.name: test}
-    return Plan(table, data, seeds, tuple(jobs.values()), tests, trainings)
+            if table.stages[row.stage].seed(seed) == seed:
+                planner.test(row, seed)
+    return Plan(table, data, seeds, tuple(planner.jobs.values()), planner.tests, planner.trainings)

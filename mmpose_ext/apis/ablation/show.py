@@ -8,12 +8,14 @@ __all__ = ['commands_text', 'table_text']
 
 def table_text(table: Table) -> str:
     """A table as Markdown: its rows, what they train and test, and the paper's figures."""
-    columns = list(table.columns)
+    columns, stages = list(table.columns), table.stages.items()
     lines = [
         f'{table.name}: {table.title}',
         f'paper: {table.source}',
         f'data: {", ".join(table.data_sets)}',
         *([f'note: {table.note.strip()}'] if table.note else []),
+        *(f'stage {name} uses {other} ({key})' for name, stage in stages for key, other in stage.uses.items()),
+        *(f'stage {name} is trained once for all seeds' for name, stage in stages if stage.shared),
         '',
         '| row | trains | tested with | ' + ' | '.join(columns) + ' |',
         '|---' * (len(columns) + 3) + '|',

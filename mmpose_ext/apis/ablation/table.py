@@ -11,11 +11,17 @@ A table is a yaml file; ``dark/decoding`` names ``configs/dark/tables/decoding.y
       biased:
         config: {coco: dark/....py, synthetic: dark/....py}
         options: {model.head.decoder.encoding: biased}
+      integral:                                 # starts from the weights of another stage
+        config: {coco: integral/....py, synthetic: integral/....py}
+        uses: {load_from: biased}
     rows:                                       # what is tested: a stage's weights, with other settings
       - name: DARK
         stage: biased
         options: {model.head.decoder.decoding: dark}
         paper: {AP: 68.4, AP75: 77.4}
+
+``uses`` sets options to checkpoints: ``{model.teacher.checkpoint: teacher}`` is the last one of the stage ``teacher``,
+which is trained before, with the same seed. With ``shared: true`` a stage is trained once, with seed 0, for all seeds.
 """
 
 from collections.abc import Mapping
@@ -32,13 +38,23 @@ __all__ = ['Row', 'Stage', 'Table', 'find_table', 'list_tables']
 
 @dataclass(frozen=True)
 class Stage:
-    """A training: a config for each data set and options on top of it.
+    """A training: a config for each data set, options on top of it, and the trainings that it builds on.
 
-    A config is a path below ``configs/``, or beside the table's own file.
+    Args:
+        config: By data set a path below ``configs/``, or beside the table's own file.
+        options: Values by dotted key.
+        uses: Other stages by dotted key; the option is the stage's last checkpoint, of the same seed.
+        shared: Trained once, with seed 0, which stands for all seeds.
     """
 
     config: Mapping[str, str]
     options: Mapping[str, Any] = field(default_factory=dict)
+    uses: Mapping[str, str] = field(default_factory=dict)
+    shared: bool = False
+
+    def seed(self, seed: int) -> int:
+        """The seed that this stage is trained with, where others are with ``seed``."""
+        return 0 if self.shared else seed
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,7 @@ class Table:
         if not isinstance(content.get('scale', 1.0), int | float):
             raise _fault(name, 'scale', 'a number', content['scale'])
         stages = {key: _stage(name, key, value) for key, value in content['stages'].items()}
+        _check_uses(name, stages)
         listed = content['rows'] if isinstance(content['rows'], list) else []
         rows = tuple(_row(name, value, stages, columns) for value in listed)
         if len({row.name for row in rows}) != len(rows) or not rows:
@@ -108,15 +125,41 @@ def _fault(table: str, key: str, allowed: str, came: Any) -> ValueError:
 
 
 def _stage(table: str, name: str, content: Any) -> Stage:
-    known = {'config', 'options'}
+    known = {'config', 'options', 'uses', 'shared'}
     if not isinstance(content, Mapping) or not {'config'} <= set(content) <= known:
-        raise _fault(table, f'stage "{name}"', 'a mapping with config and at most options', content)
+        raise _fault(table, f'stage "{name}"', 'a mapping with config and at most options, uses and shared', content)
     stage = Stage(**content)
     if not isinstance(stage.config, Mapping) or not all(isinstance(path, str) for path in stage.config.values()):
         raise _fault(table, f'config of stage "{name}"', 'a mapping from data sets to files', stage.config)
     if not isinstance(stage.options, Mapping):
         raise _fault(table, f'options of stage "{name}"', 'a mapping', stage.options)
+    if not isinstance(stage.uses, Mapping) or not all(isinstance(key, str) for key in stage.uses):
+        raise _fault(table, f'uses of stage "{name}"', 'a mapping from options to stages', stage.uses)
+    if twice := sorted(set(stage.uses) & set(stage.options)):
+        raise _fault(table, f'uses of stage "{name}"', 'of other keys than its options', twice)
+    if not isinstance(stage.shared, bool):
+        raise _fault(table, f'shared of stage "{name}"', 'true or false', stage.shared)
     return stage
+
+
+def _check_uses(table: str, stages: Mapping[str, Stage]) -> None:
+    for name, stage in stages.items():
+        for key, used in stage.uses.items():
+            if used not in [*stages]:  # a list also tells of what is no possible name
+                raise _fault(table, f'{key} in uses of stage "{name}"', f'one of {[*stages]}', used)
+    for name in stages:
+        if circle := _circle(stages, (name,)):
+            raise _fault(table, f'uses of stage "{circle[0]}"', 'without a circle', ' -> '.join(map(str, circle)))
+
+
+def _circle(stages: Mapping[str, Stage], way: tuple[str, ...]) -> tuple[str, ...]:
+    """The first way along ``uses`` that comes back to a stage of its own; empty if there is none."""
+    for used in stages[way[-1]].uses.values():
+        if used in way:
+            return (*way[way.index(used) :], used)
+        if found := _circle(stages, (*way, used)):
+            return found
+    return ()
 
 
 def _row(table: str, content: Any, stages: Mapping[str, Stage], columns: Mapping[str, str]) -> Row:

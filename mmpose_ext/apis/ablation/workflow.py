@@ -74,7 +74,7 @@ def _summary(plan: Plan) -> str:
     lines = []
     for (name, seed), test in plan.tests.items():
         row = next(row for row in plan.table.rows if row.name == name)
-        training = plan.trainings[row.stage, seed]
+        training = plan.trainings[plan.awaited(row.stage, seed)]
         if not test.is_done:
             log = _log(test if training.is_done else training)
             lines.append(f'not done: row "{name}", seed {seed}' + (f'; see {log}' if log.is_file() else ''))
