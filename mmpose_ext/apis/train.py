@@ -1,10 +1,11 @@
 """Training as ``tools/train.py`` does it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 
 from .runtime import load_config, process_group, set_visualization
 
@@ -30,7 +31,8 @@ def train(
     Args:
         config: Path of the config.
         work_dir: Folder of the results; by default the config's own, or ``work_dirs/<name of the config>``.
-        resume: Checkpoint to go on from; 'auto': the latest one in the folder of the results, if there is one.
+        resume: Checkpoint to go on from; 'auto': the latest one in the folder of the results. If there is none, the
+            training starts anew, from the weights of the config's ``load_from`` if it has one.
         amp: Train in mixed precision.
         no_validate: Do not evaluate during training.
         auto_scale_lr: Scale the learning rate by the batch size over the config's ``auto_scale_lr.base_batch_size``.
@@ -53,8 +55,7 @@ def train(
     if amp:
         _use_amp(cfg)
     if resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if resume == 'auto' else resume
+        _resume(cfg, resume)
     if auto_scale_lr:
         if 'auto_scale_lr' not in cfg:
             raise ValueError("'auto_scale_lr' must be dict(base_batch_size=...) with --auto-scale-lr, got none")
@@ -64,6 +65,19 @@ def train(
         runner = Runner.from_cfg(cfg)
         runner.train()
     return runner
+
+
+def _resume(cfg: Config, checkpoint: str) -> None:
+    if checkpoint == 'auto':
+        latest = find_latest_checkpoint(cfg.work_dir)
+        if latest is None:
+            # with resume MMEngine would go on in the middle of the training that load_from is from
+            cfg.resume = False
+            return
+        # MMEngine notes the full path, which is another one after the folder was moved
+        moved = Path(cfg.work_dir) / Path(latest).name
+        checkpoint = str(moved) if moved.exists() else latest
+    cfg.resume, cfg.load_from = True, checkpoint
 
 
 def _use_amp(cfg: Config) -> None:
