@@ -1,1 +1,5 @@
-"""Metrics: importing this package fills the registry ``METRICS``. There are none of our own yet."""
+"""Metrics: importing this package fills the registry ``METRICS``."""
+
+from .confidence_correlation import ConfidenceCorrelation
+
+__all__ = ['ConfidenceCorrelation']

@@ -1,0 +1,207 @@
+"""How good a head's confidences are: their correlation with the similarity of its joints to the labelled ones."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmpose_ext.functional import calibration_error, check_shape, keypoint_oks, pearson, spearman
+from mmpose_ext.registry import METRICS
+
+from .people import People, load_people, match_boxes, people_of_sample
+
+__all__ = ['ConfidenceCorrelation']
+
+
+# MMEngine makes bare tuples of named ones
+@dataclass(frozen=True)
+class _Predictions:
+    """Predicted people of a sample: boxes (N, 4), points (N, K, 2), confidences (N, K); who is labelled, if known."""
+
+    picture: Any
+    boxes: np.ndarray
+    points: np.ndarray
+    confidences: np.ndarray
+    people: People | None
+
+
+@METRICS.register_module()
+class ConfidenceCorrelation(BaseMetric):
+    """Correlation of predicted confidences with the object keypoint similarity (OKS) of what was predicted.
+
+    It reads the predictions of any top-down head, and of other models that predict boxes, beside any other metric::
+
+        test_evaluator = [
+            dict(type='CocoMetric', ann_file=...),
+            dict(type='mmpose_ext.ConfidenceCorrelation'),
+        ]
+
+    ========================  ==========================================================================================
+    ``Pearson``               correlation over all labelled joints: a joint's confidence with its own part of the OKS
+    ``Spearman``              rank correlation of the same pairs; it is the same for every rising transform of the
+                              confidence, and so the one to choose between kinds of confidence
+    ``Pearson (person)``      correlation over people: the mean confidence of all K joints (labelled or not, which no
+                              one knows at test time) with the person's OKS
+    ``Spearman (person)``     rank correlation of the same pairs
+    ``ECE``                   expected calibration error of the joints in ten bins: how far confidences, read as the
+                              OKS to expect, are from it; not with ``negate``
+    ========================  ==========================================================================================
+
+    ``Pearson (person)`` is table 4 of "Human Pose Regression with Residual Log-likelihood Estimation" (Li et al., ICCV
+    2021) as we read it: section 4.1 there correlates the confidence of equation 9, one number for a person, the mean
+    over its K joints, with "the OKS to the ground truth on the COCO validation set". It does not say how detections are
+    assigned to people, nor how the maxima of K heat maps become one confidence.
+
+    A prediction and a labelled person belong together if their boxes overlap each other most, with an intersection over
+    union of at least .5. With annotated boxes that is every person. With detected boxes (a data set with a
+    ``bbox_file``, like COCO's configs here) duplicates and false detections are left out, and ``ann_file`` is needed,
+    because such samples carry no labels.
+
+    A correlation that is not defined is NaN: fewer than two pairs, constant confidences (MMPose's integral heads), or
+    a confidence that is NaN. A point that is not finite has an OKS of 0.
+
+    Args:
+        field: Name of the confidences in ``pred_instances``, (N, K) or (N, K, D); D values are averaged. For example
+            ``keypoint_sigmas``, with ``negate=True``. Two of these metrics in one evaluator need different prefixes.
+        negate: Large values mean low confidence.
+        use_area: Scale OKS by the annotated ``area`` as COCO does; False: by .53 times the area of the annotated box
+            (CrowdPose, AI Challenger, hands, faces ...), as MMPose's ``CocoMetric(use_area=False)`` does.
+        sigmas: Sigma of all joints or of each (K,), in place of the data set's; many of hands and faces have none.
+        ann_file: Annotations in COCO's format, for samples from detected boxes.
+        collect_device: See MMEngine's ``BaseMetric``.
+        prefix: Put before the names of the figures; default ``confidence``.
+        collect_dir: See MMEngine's ``BaseMetric``.
+
+    Raises:
+        ValueError: If the data set has no sigmas or no areas and the arguments do not replace them, if samples come
+            from detected boxes and there is no ``ann_file``, or if predictions lack the field or boxes.
+    """
+
+    default_prefix = 'confidence'
+
+    def __init__(
+        self,
+        field: str = 'keypoint_scores',
+        negate: bool = False,
+        use_area: bool = True,
+        sigmas: float | Sequence[float] | None = None,
+        ann_file: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix, collect_dir)
+        self.field = field
+        self.negate = negate
+        self.use_area = use_area
+        self.sigmas = sigmas
+        self.ann_file = ann_file
+        self._joint_sigmas = np.zeros(0)
+        self._labelled: Mapping[Any, People] | None = None
+
+    @property
+    def dataset_meta(self) -> dict[str, Any] | None:
+        """Meta information of the data set; MMEngine sets it before a training starts."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
+        self._dataset_meta = dataset_meta
+        joints = dataset_meta['num_keypoints']
+        sigmas = dataset_meta.get('sigmas', ()) if self.sigmas is None else self.sigmas
+        sigmas = np.full(joints, sigmas) if isinstance(sigmas, int | float) else np.asarray(sigmas, np.float64)
+        if sigmas.shape != (joints,):
+            raise ValueError(
+                f"'sigmas' must be a number or {joints} of them, one for each joint of the data set "
+                f'{dataset_meta.get("dataset_name")}, which has none of its own that fit; got {sigmas.tolist()}'
+            )
+        self._joint_sigmas = sigmas
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what a batch predicted: one entry for each sample, so that MMEngine can cut off padded ones.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Samples as dictionaries, with ``pred_instances`` and ``gt_instances``.
+        """
+        self.results += [self._read(sample) for sample in data_samples]
+
+    def compute_metrics(self, results: Sequence[_Predictions]) -> dict[str, float]:
+        """Correlations of everything that :meth:`process` kept; see the class for their names."""
+        confidences, oks, labelled = self._compare(results)
+        print_log(f'{type(self).__name__}: {labelled.sum()} joints of {len(labelled)} people', 'current')
+        joints = confidences[labelled], oks[labelled]
+        people = confidences.mean(1), oks.mean(1, where=labelled)
+        figures = {
+            'Pearson': pearson(*joints),
+            'Spearman': spearman(*joints),
+            'Pearson (person)': pearson(*people),
+            'Spearman (person)': spearman(*people),
+        }
+        return figures if self.negate else {**figures, 'ECE': calibration_error(*joints)}
+
+    def _read(self, sample: Mapping[str, Any]) -> _Predictions:
+        joints = len(self._joint_sigmas)
+        predicted = sample['pred_instances']
+        for name, argument in ((self.field, 'field'), ('keypoints', 'keypoints'), ('bboxes', 'bboxes')):
+            if name not in predicted:
+                raise ValueError(f"'{argument}' must be in pred_instances ({', '.join(sorted(predicted))}), got {name!r}")
+        points = _array(predicted['keypoints'])[..., :2]
+        sizes = check_shape('pred_instances.keypoints', points, 'N K 2', K=joints)
+        confidences = _array(predicted[self.field])
+        if confidences.ndim == 3:
+            confidences = confidences.mean(-1)
+        check_shape(f'pred_instances.{self.field}', confidences, 'N K', **sizes)
+        boxes = _array(predicted['bboxes'])
+        check_shape('pred_instances.bboxes', boxes, 'N 4', **sizes)
+        people = people_of_sample(sample, joints, self.use_area)
+        if people is None and self._labelled is None:
+            self._labelled = self._load()
+        return _Predictions(sample['img_id'], boxes, points, -confidences if self.negate else confidences, people)
+
+    def _load(self) -> Mapping[Any, People]:
+        if self.ann_file is None:
+            raise ValueError(
+                "'ann_file' must be the annotation file for samples from detected boxes, which carry no labels (or set "
+                'bbox_file=None in the data set to measure on the annotated boxes), got None'
+            )
+        return load_people(self.ann_file, len(self._joint_sigmas), self.use_area)
+
+    def _compare(self, results: Sequence[_Predictions]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Confidences, OKS and whether it is labelled of every joint (P, K) of every person with a labelled joint."""
+        empty = np.zeros((0, len(self._joint_sigmas)))
+        confidences, oks, labelled = [empty], [empty], [empty.astype(bool)]
+        for one, people in self._by_picture(results):
+            found, person = match_boxes(one.boxes, people.boxes)
+            seen = people.labelled[person].any(1)
+            found, person = found[seen], person[seen]
+            confidences.append(one.confidences[found])
+            oks.append(keypoint_oks(one.points[found], people.points[person], people.areas[person], self._joint_sigmas))
+            labelled.append(people.labelled[person])
+        return np.concatenate(confidences), np.concatenate(oks), np.concatenate(labelled)
+
+    def _by_picture(self, results: Iterable[_Predictions]) -> Iterator[tuple[_Predictions, People]]:
+        """Predictions with their people; those from detected boxes are put together, picture by picture."""
+        detected = defaultdict(list)
+        for one in results:
+            if one.people is None:
+                detected[one.picture].append(one)
+            else:
+                yield one, one.people
+        for picture, parts in detected.items():
+            people = (self._labelled or {}).get(picture)
+            if people is not None:
+                boxes = np.concatenate([one.boxes for one in parts])
+                points = np.concatenate([one.points for one in parts])
+                confidences = np.concatenate([one.confidences for one in parts])
+                yield _Predictions(picture, boxes, points, confidences, people), people
+
+
+def _array(values: Tensor | np.ndarray) -> np.ndarray:
+    """A field of a prediction in float64, wherever it is."""
+    return np.asarray(values.cpu() if isinstance(values, Tensor) else values, np.float64)
