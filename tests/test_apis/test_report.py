@@ -16,7 +16,8 @@ import pytest
 from mmengine.config import Config
 
 from mmpose_ext.apis.ablation import Plan, Table, make_plan
-from mmpose_ext.apis.report import render_pages, report_table
+from mmpose_ext.apis.report import collect, render_pages, report_table
+from mmpose_ext.apis.report.collect import row_config
 from mmpose_ext.apis.report.pictures import draw_differences
 from mmpose_ext.config import config_path
 
@@ -203,6 +204,61 @@ def test_earlier_results_are_not_replaced_by_nothing(plan, out, tmp_path):
     before = (tmp_path / f'{NAME}.json').read_text()
     assert report_table(make_plan(plan.table, 'synthetic', 3, tmp_path), tmp_path, ROOT, speed=False) is None
     assert (tmp_path / f'{NAME}.json').read_text() == before
+
+
+TEACHER = 'model.backbone.init_cfg.checkpoint'  # a part of the model that is loaded
+BUILT_ON_OTHERS = dict(
+    stages=dict(
+        biased=dict(config=dict(synthetic=BIASED)),
+        teacher=dict(config=dict(synthetic=UNBIASED), shared=True),
+        student=dict(
+            config=dict(synthetic=BIASED),
+            options={'model.backbone.init_cfg.type': 'Pretrained', 'model.backbone.init_cfg.prefix': 'backbone.'},
+            uses={'load_from': 'biased', TEACHER: 'teacher'},
+        ),
+    ),
+    rows=[dict(name='student', stage='student', paper=dict(AP=1)), dict(name='T', stage='teacher', paper=dict(AP=2))],
+)
+
+
+def test_rows_that_build_on_others(tmp_path):
+    plan = make_plan(Table.from_dict('dark/report', TABLE | BUILT_ON_OTHERS), 'synthetic', 2, tmp_path / 'work')
+    student = plan.table.rows[0]
+    folder = Path(plan.trainings['biased', 1].output).parent
+    folder.mkdir(parents=True)
+    (folder / 'job.log').write_text('Traceback (most recent call last):\nKeyError: 3\n')
+    assert TEACHER not in row_config(plan, student, {})[1]  # there is nothing to load yet
+    for key, ap in {('student', 0): 0.40, ('student', 1): 0.44, ('T', 0): 0.50}.items():
+        output = Path(plan.tests[key].output)
+        output.parent.mkdir(parents=True)
+        if key != ('student', 1):
+            output.write_text(json.dumps({'coco/AP': ap}))
+    Path(plan.trainings['teacher', 0].output).touch()
+    options = row_config(plan, student, {'one': 1})[1]
+    assert options[TEACHER] == plan.trainings['teacher', 0].output
+    assert options['one'] == 1 and 'load_from' not in options
+
+    def report():
+        rows, pair = (collect(plan, ROOT, speed=False)[key] for key in ('rows', 'order'))
+        return {row['name']: row for row in rows}, (pair[0]['ours'], pair[0]['spread'])
+
+    rows, pair = report()
+    assert [(run['seed'], run['reason']) for run in rows['student']['runs']] == [
+        (0, ''),
+        (1, 'training of biased: KeyError: 3'),
+    ]
+    assert rows['student']['status'] == '1 of 2 seeds' and pair == (10, None)
+    Path(plan.tests['student', 1].output).write_text(json.dumps({'coco/AP': 0.44}))
+    rows, pair = report()
+    assert rows['student']['status'] == rows['T']['status'] == 'done'
+    assert [run['seed'] for run in rows['T']['runs']] == [0]
+    assert rows['T']['mean']['AP'] == 50 and rows['T']['spread']['AP'] is None
+    assert pair == pytest.approx((8, 8**0.5))  # 10 and 6
+    report_table(plan, tmp_path, ROOT, speed=False, pictures=0)
+    page = render_pages(tmp_path)[0].read_text()
+    assert f'| student (uses biased (load_from), uses teacher ({TEACHER})) | 42.00 ± 2.83 | 1 |' in page
+    assert '| T (one training for all seeds) | 50.00 | 2 |' in page
+    assert 'is compared with each of them' in page
 
 
 # ---------------------------------------------------------------------------------------------

@@ -61,6 +61,19 @@ def test_only_common_seeds_are_compared_and_equal_rows_of_the_paper_tie():
     assert verdicts({'one': 2}, ours) == {}
 
 
+def test_one_training_for_all_seeds_is_compared_with_each():
+    paper = {'teacher': 3, 'student': 2, 'other teacher': 1}
+    ours = {'teacher': {0: 10.0}, 'student': {0: 7.0, 1: 9.0}, 'other teacher': {0: 8.0}}
+    pairs = stats.compare_order(paper, ours, {'teacher', 'other teacher'})
+    assert [(pair.first, pair.second, pair.ours, pair.spread) for pair in pairs] == [
+        ('teacher', 'student', 2, pytest.approx(sqrt(2))),  # 3 and 1
+        ('teacher', 'other teacher', 2, None),
+        ('student', 'other teacher', 0, pytest.approx(sqrt(2))),  # -1 and 1
+    ]
+    missing = stats.compare_order(paper, ours | {'teacher': {}, 'other teacher': {}}, {'teacher', 'other teacher'})
+    assert {pair.verdict for pair in missing} == {'open'}
+
+
 # ---------------------------------------------------------------------------------------------
 # curves
 

@@ -4,7 +4,7 @@ The keys of a results file::
 
     kind, table (name, title, source, note, columns, metrics, order_by, scale), data, seeds
     versions, commit, changed_files, date, commands
-    rows: name, stage, options, config, paper {column: figure}, status,
+    rows: name, stage, uses {option: stage}, shared, options, config, paper {column: figure}, status,
           runs [{seed, status, reason, metrics {column: figure}}], mean {column}, spread {column}, counts {column},
           params, multiply_adds, gflops, input_size, pictures_per_second
     speed: how pictures_per_second was measured, or null
@@ -47,7 +47,10 @@ def row_config(plan: Plan, row: Row, options: Mapping[str, Any]) -> tuple[str, d
         options: Those that the plan was made with.
     """
     stage = plan.table.stages[row.stage]
-    return stage.config[plan.data], {**stage.options, **options, **row.options}
+    jobs = {key: plan.trainings[used] for key, used in plan.used(row.stage, 0).items()}
+    # a model that holds another one; without its weights, where they are not trained yet, it is as large and as fast
+    parts = {key: job.output for key, job in jobs.items() if key.startswith('model.') and job.is_done}
+    return stage.config[plan.data], {**stage.options, **options, **parts, **row.options}
 
 
 def _state(job: Job) -> tuple[str, str]:
@@ -68,11 +71,13 @@ def _run(plan: Plan, row: Row, seed: int) -> dict[str, Any]:
     test = plan.tests[row.name, seed]
     status, reason = _state(test)
     if status == 'not run':  # then it depends on the training how far the row has come
-        trained, why = _state(plan.trainings[row.stage, seed])
+        key = plan.awaited(row.stage, seed)
+        training = 'training' if key[0] == row.stage else f'training of {key[0]}'
+        trained, why = _state(plan.trainings[key])
         status, reason = {
             'done': ('not run', 'trained, not tested'),
-            'failed': ('failed', f'training: {why}'),
-            'unfinished': ('unfinished', 'training'),
+            'failed': ('failed', f'{training}: {why}'),
+            'unfinished': ('unfinished', training),
         }.get(trained, (status, reason))
     metrics: dict[str, float] = {}
     if status == 'done':
@@ -92,8 +97,9 @@ def _status(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _collect_row(plan: Plan, row: Row, options: Mapping[str, Any]) -> dict[str, Any]:
+    stage = plan.table.stages[row.stage]
     config, options = row_config(plan, row, options)
-    runs = [_run(plan, row, seed) for seed in range(plan.seeds)]
+    runs = [_run(plan, row, seed) for seed in range(plan.seeds) if (row.name, seed) in plan.tests]
     values = {
         column: [run['metrics'][column] for run in runs if column in run['metrics']] for column in plan.table.columns
     }
@@ -111,6 +117,8 @@ def _collect_row(plan: Plan, row: Row, options: Mapping[str, Any]) -> dict[str, 
     return dict(
         name=row.name,
         stage=row.stage,
+        uses=dict(stage.uses),
+        shared=stage.shared,
         options=dict(row.options),
         config=config,
         paper=dict(row.paper),
@@ -179,6 +187,7 @@ def collect(
         row['name']: {run['seed']: run['metrics'][column] for run in row['runs'] if column in run['metrics']}
         for row in rows
     }
+    shared = {row['name'] for row in rows if row['shared']}
     metric = table.columns[column]
     return dict(
         kind=KIND,
@@ -189,7 +198,7 @@ def collect(
         commands=list(commands),
         rows=rows,
         speed=_measure_speed(plan, rows, options) if speed else None,
-        order=[asdict(pair) for pair in compare_order(paper, ours)],
+        order=[asdict(pair) for pair in compare_order(paper, ours, shared)],
         curves=[
             dict(stage=stage, seed=seed, **read_curve(str(Path(job.output).parent), metric, table.scale))
             for (stage, seed), job in plan.trainings.items()

@@ -1,6 +1,6 @@
 """Means over seeds, and whether the rows of a table come in the paper's order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean, stdev
@@ -43,7 +43,9 @@ def _verdict(paper: float, ours: float | None, spread: float | None) -> str:
     return 'agrees' if ours > 0 else 'disagrees'
 
 
-def compare_order(paper: Mapping[str, float], ours: Mapping[str, Mapping[int, float]]) -> list[Pair]:
+def compare_order(
+    paper: Mapping[str, float], ours: Mapping[str, Mapping[int, float]], shared: Collection[str] = ()
+) -> list[Pair]:
     """Compare the order of every two rows with the paper's.
 
     Rows may share their training, or at least the seed, so differences are taken seed by seed. If their mean is not
@@ -53,6 +55,7 @@ def compare_order(paper: Mapping[str, float], ours: Mapping[str, Mapping[int, fl
     Args:
         paper: The paper's figure by row; rows that are not in it are not compared.
         ours: Our figure by row and seed.
+        shared: Rows whose figure is that of one training; it is compared with those of every seed.
 
     Returns:
         All pairs of rows, in the order of ``paper``.
@@ -61,6 +64,10 @@ def compare_order(paper: Mapping[str, float], ours: Mapping[str, Mapping[int, fl
     for one, other in combinations(paper, 2):
         first, second = (one, other) if paper[one] >= paper[other] else (other, one)
         figures, others = ours.get(first, {}), ours.get(second, {})
+        if first in shared and second not in shared:
+            figures = {seed: figure for seed in others for figure in figures.values()}
+        elif second in shared and first not in shared:
+            others = {seed: figure for seed in figures for figure in others.values()}
         differences = [figures[seed] - others[seed] for seed in figures if seed in others]
         mean, spread = mean_and_spread(differences)
         difference = paper[first] - paper[second]

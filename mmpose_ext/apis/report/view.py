@@ -39,8 +39,11 @@ def _paper(row: Mapping[str, Any], column: str) -> dict[str, Any]:
 
 
 def _cells(results: Mapping[str, Any], row: Mapping[str, Any], digits: Mapping[str, int]) -> list[dict[str, Any]]:
-    options = ', '.join(f'{key.rpartition(".")[2]}={value}' for key, value in row['options'].items())
-    cells = [_cell(row['name'], row['name'], options)]
+    settings = [f'{key.rpartition(".")[2]}={value}' for key, value in row['options'].items()]
+    # files of earlier reports have neither
+    settings += [f'uses {stage} ({key})' for key, stage in row.get('uses', {}).items()]
+    settings += ['one training for all seeds'] if row.get('shared') and results['seeds'] > 1 else []
+    cells = [_cell(row['name'], row['name'], ', '.join(settings))]
     for column in results['table']['columns']:
         cells += [_ours(row, column, digits[column]), _paper(row, column)]
     millions = None if row['params'] is None else row['params'] / 1e6
