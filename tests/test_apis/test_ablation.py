@@ -21,7 +21,17 @@ import yaml
 from mmengine.config import Config, DictAction
 from mmpose.registry import MODELS
 
-from mmpose_ext.apis.ablation import Job, Table, commands_text, find_table, list_tables, make_plan, plan, run_plan
+from mmpose_ext.apis.ablation import (
+    Job,
+    Stage,
+    Table,
+    commands_text,
+    find_table,
+    list_tables,
+    make_plan,
+    plan,
+    run_plan,
+)
 from mmpose_ext.apis.ablation import workflow as workflow_module
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,10 +138,15 @@ def test_a_users_table_names_configs_beside_it(tmp_path: Path) -> None:
     assert Path(job.output).parent.name.startswith('mine-')
 
 
-def test_the_example_of_the_documentation_is_a_table() -> None:
-    (example,) = re.findall(r'```yaml\n(.*?)```', (ROOT / 'docs/ablation.md').read_text(), re.DOTALL)
+def test_the_examples_of_the_documentation_are_tables() -> None:
+    example, further = re.findall(r'```yaml\n(.*?)```', (ROOT / 'docs/ablation.md').read_text(), re.DOTALL)
     table = Table.from_dict('example', yaml.safe_load(example))
     assert table.data_sets == ('coco',)
+    # the second one is the stages of another table
+    stages = yaml.safe_load(further)['stages']
+    one = next(iter(stages))
+    Table.from_dict('further', yaml.safe_load(example) | dict(stages=stages, rows=[dict(name=one, stage=one)]))
+    assert {key for stage in stages.values() for key in stage} == {field.name for field in fields(Stage)}
     (row,) = (row for row in find_table('dark/decoding').rows if row.name == table.rows[0].name)
     assert table.rows[0].paper.items() <= row.paper.items()
     # every key that a table may have is explained by it
@@ -276,11 +291,22 @@ def test_the_folder_tells_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(('name', 'data'), PAIRS)
 def test_commands_work_with_what_the_folder_was_named_after(name: str, data: str) -> None:
     jobs = jobs_plan(name, data=data)
-    for job in jobs.trainings.values():
-        assert Path(job.output).parent.name.endswith(plan._digest(config_of(job)))
+
+    def content(job: Job, stage: str) -> Config:
+        """The config, but for where the results are."""
+        config = config_of(job)
+        for key, used in jobs.used(stage, 0).items():
+            checkpoint = jobs.trainings[used].output
+            if f'{key}={checkpoint}' in job.command:
+                config.merge_from_dict({key: checkpoint.removeprefix('/results/')})
+        return config
+
+    for (stage, _), job in jobs.trainings.items():
+        assert Path(job.output).parent.name.endswith(plan._digest(content(job, stage)))
         assert Path(job.output).name == f'epoch_{config_of(job).train_cfg.max_epochs}.pth'
-    for job in jobs.tests.values():
-        assert Path(job.output).parent.name == plan._digest(config_of(job))
+    for row in jobs.table.rows:
+        job = jobs.tests[row.name, 0]
+        assert Path(job.output).parent.name == plan._digest(content(job, row.stage))
 
 
 def test_options_of_every_kind_reach_the_command() -> None:
