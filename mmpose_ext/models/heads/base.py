@@ -50,6 +50,10 @@ class BaseHead(MMPoseHead):
         Names that start with ``loss`` are summed by MMEngine; the others are only logged.
         """
 
+    def targets(self, batch_data_samples: Samples, device: torch.device) -> Any:
+        """What the outputs of a batch are trained against: packed by the pipeline, or drawn by the codec."""
+        return gather_targets(batch_data_samples, self.decoder, device)
+
     def accuracy(self, outputs: Any, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scalars for the training log, computed without gradients and without a host sync."""
         return {}
@@ -77,7 +81,7 @@ class BaseHead(MMPoseHead):
             train_cfg: ``compute_acc=False`` leaves the accuracy out.
         """
         outputs = self.interpret(self.forward(feats))
-        targets = gather_targets(batch_data_samples, self.decoder, feats[-1].device)
+        targets = self.targets(batch_data_samples, feats[-1].device)
         losses = self.losses(outputs, targets)
         if (train_cfg or {}).get('compute_acc', True):
             with torch.no_grad():

@@ -8,7 +8,7 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-__all__ = ['gather_keypoints', 'gather_targets']
+__all__ = ['gather_keypoints', 'gather_stage_targets', 'gather_targets']
 
 # where a pipeline with GenerateTarget packs what a codec's encode() returned
 _PACKED = ('gt_instance_labels', 'gt_fields')
@@ -70,6 +70,48 @@ def _packed_targets(samples: Sequence[PoseDataSample], device: torch.device) -> 
     return {name: torch.stack(values).to(device) for name, values in targets.items()}
 
 
+def _check_codec(samples: Sequence[PoseDataSample], codec: Any) -> None:
+    """Raise a ValueError unless the codec can draw the targets of these samples."""
+    if not hasattr(codec, 'encode_batch'):
+        raise ValueError(
+            f"'decoder' must be a codec with encode_batch() to draw targets in the head, got "
+            f"{type(codec).__name__}; take one of mmpose_ext's, or put GenerateTarget into the pipeline"
+        )
+    for sample in samples:
+        size = tuple(sample.metainfo.get('input_size', codec.input_size))
+        if size != tuple(codec.input_size):
+            raise ValueError(
+                f"'input_size' of the pipeline must be that of the head's codec, {tuple(codec.input_size)}, got {size}"
+            )
+
+
+def gather_stage_targets(
+    samples: Sequence[PoseDataSample], codecs: Sequence[Any], device: torch.device
+) -> list[dict[str, Tensor]]:
+    """Targets of a batch for several codecs; keypoints are gathered once, and each codec draws once.
+
+    Args:
+        samples: B samples of one person each.
+        codecs: A codec for each stage; one that is named again shares its targets.
+        device: Where the targets shall be.
+
+    Returns:
+        For each entry of ``codecs`` what :func:`gather_targets` returns for it.
+
+    Raises:
+        ValueError: As :func:`gather_targets`.
+    """
+    targets = _packed_targets(samples, device)
+    if targets:
+        return [targets] * len(codecs)
+    different = {id(codec): codec for codec in codecs}
+    for codec in different.values():
+        _check_codec(samples, codec)
+    keypoints, visible = gather_keypoints(samples, device)
+    drawn = {key: codec.encode_batch(keypoints, visible) for key, codec in different.items()}
+    return [drawn[id(codec)] for codec in codecs]
+
+
 def gather_targets(samples: Sequence[PoseDataSample], codec: Any, device: torch.device) -> dict[str, Tensor]:
     """Targets of a batch, by the names that the codec's ``encode`` returns.
 
@@ -87,18 +129,4 @@ def gather_targets(samples: Sequence[PoseDataSample], codec: Any, device: torch.
     Raises:
         ValueError: If the samples hold neither, their input size is not the codec's, or the codec cannot draw batches.
     """
-    targets = _packed_targets(samples, device)
-    if targets:
-        return targets
-    if not hasattr(codec, 'encode_batch'):
-        raise ValueError(
-            f"'decoder' must be a codec with encode_batch() to draw targets in the head, got "
-            f"{type(codec).__name__}; take one of mmpose_ext's, or put GenerateTarget into the pipeline"
-        )
-    for sample in samples:
-        size = tuple(sample.metainfo.get('input_size', codec.input_size))
-        if size != tuple(codec.input_size):
-            raise ValueError(
-                f"'input_size' of the pipeline must be that of the head's codec, {tuple(codec.input_size)}, got {size}"
-            )
-    return codec.encode_batch(*gather_keypoints(samples, device))
+    return gather_stage_targets(samples, (codec,), device)[0]
