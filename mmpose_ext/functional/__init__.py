@@ -11,14 +11,24 @@ from .gaussian import gaussian_targets, gaussian_vectors, render_gaussians
 from .grid import heatmap_to_input, heatmap_to_unit, input_to_heatmap, input_to_unit, unit_to_heatmap, unit_to_input
 from .joint_losses import coordinate_error, heatmap_binary_cross_entropy, heatmap_cross_entropy
 from .labels import coordinate_labels, disk_targets, one_hot_targets
+from .likelihood import (
+    base_log_density,
+    bounded_log_sigma,
+    likelihood_loss,
+    standard_normal_log_density,
+    standardise,
+)
 from .oks import keypoint_oks
 from .pck import heatmap_pck, pck
 from .peaks import find_peaks, quarter_shift
 from .reduce import weighted_reduce
 from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
+from .spread import expected_oks
 
 __all__ = [
     'SCORES',
+    'base_log_density',
+    'bounded_log_sigma',
     'calibration_error',
     'check_blur_kernel_size',
     'check_choice',
@@ -30,6 +40,7 @@ __all__ = [
     'dark_refine',
     'debias_points',
     'disk_targets',
+    'expected_oks',
     'find_peaks',
     'gaussian_targets',
     'gaussian_vectors',
@@ -41,6 +52,7 @@ __all__ = [
     'input_to_heatmap',
     'input_to_unit',
     'keypoint_oks',
+    'likelihood_loss',
     'modulated_patches',
     'one_hot_targets',
     'pck',
@@ -51,6 +63,8 @@ __all__ = [
     'soft_argmax_scores',
     'spatial_softmax',
     'spearman',
+    'standard_normal_log_density',
+    'standardise',
     'unit_to_heatmap',
     'unit_to_input',
     'weighted_reduce',

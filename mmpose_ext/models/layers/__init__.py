@@ -1,5 +1,19 @@
-"""Layers that several heads share."""
+"""Layers that several heads share, and those of the hourglass."""
 
-from .deconv import conv_stack, deconv_stack, final_conv
+from .deconv import conv_stack, deconv_stack, final_conv, map_layers
+from .flow import Flow
+from .hourglass import Hourglass, PreactBottleneck, Prediction, residual_modules
+from .real_nvp import RealNVP
 
-__all__ = ['conv_stack', 'deconv_stack', 'final_conv']
+__all__ = [
+    'Flow',
+    'Hourglass',
+    'PreactBottleneck',
+    'Prediction',
+    'RealNVP',
+    'conv_stack',
+    'deconv_stack',
+    'final_conv',
+    'map_layers',
+    'residual_modules',
+]

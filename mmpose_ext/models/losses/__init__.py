@@ -2,5 +2,11 @@
 
 from .coordinate_loss import CoordinateLoss
 from .heatmap_losses import HeatmapBCELoss, HeatmapCrossEntropyLoss
+from .rle_loss import RLELoss
 
-__all__ = ['CoordinateLoss', 'HeatmapBCELoss', 'HeatmapCrossEntropyLoss']
+__all__ = [
+    'CoordinateLoss',
+    'HeatmapBCELoss',
+    'HeatmapCrossEntropyLoss',
+    'RLELoss',
+]

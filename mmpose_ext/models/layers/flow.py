@@ -1,0 +1,92 @@
+"""What every normalising flow here can do: two directions, a density, samples."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from mmpose_ext.functional import check_shape, standard_normal_log_density
+
+__all__ = ['Flow', 'init_near_identity']
+
+Transformed = tuple[Tensor, Tensor]
+
+
+def init_near_identity(flow: nn.Module) -> None:
+    """Weights near zero, as in the authors' program: an untrained flow hardly changes what goes through it.
+
+    Regression then starts from the base density Q and a nearly standard normal residual.
+    """
+    for module in flow.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight, gain=0.01)
+
+
+class Flow(nn.Module, ABC):
+    """An invertible map between data x and latent points z, with a standard normal distribution of z.
+
+    A subclass implements :meth:`to_latent` and :meth:`to_data`. Everything is computed in float32 (float64 stays), with
+    the weights converted to it, also under autocast and with a module in half precision.
+
+    Args:
+        dim: Number of axes D, at least 2.
+
+    Raises:
+        ValueError: If ``dim`` is not a whole number >= 2.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        if not isinstance(dim, int) or dim < 2:
+            raise ValueError(f"'dim' must be a whole number >= 2, got {dim!r}")
+        self.dim = dim
+
+    @abstractmethod
+    def to_latent(self, x: Tensor) -> Transformed:
+        """:meth:`forward` of points (..., D) that have the type to compute in."""
+
+    @abstractmethod
+    def to_data(self, z: Tensor) -> Transformed:
+        """:meth:`inverse` of points (..., D) that have the type to compute in."""
+
+    def forward(self, x: Tensor) -> Transformed:
+        """Data to latent space.
+
+        Args:
+            x: (..., D).
+
+        Returns:
+            z (..., D) and the logarithm (...) of the determinant of dz/dx.
+        """
+        return self._island(self.to_latent, 'x', x)
+
+    def inverse(self, z: Tensor) -> Transformed:
+        """Latent to data space.
+
+        Args:
+            z: (..., D).
+
+        Returns:
+            x (..., D) and the logarithm (...) of the determinant of dx/dz.
+        """
+        return self._island(self.to_data, 'z', z)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Log density (...) of points (..., D) in data space; in closed form, without a host sync."""
+        z, log_det = self(x)
+        return standard_normal_log_density(z) + log_det
+
+    @torch.no_grad()
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Random points (count, D) in data space."""
+        parameter = next(self.parameters())
+        dtype = torch.promote_types(parameter.dtype, torch.float32)
+        latent = torch.randn(count, self.dim, dtype=dtype, device=parameter.device, generator=generator)
+        return self.inverse(latent)[0]
+
+    def _island(self, transform: Callable[[Tensor], Transformed], name: str, points: Tensor) -> Transformed:
+        check_shape(name, points, '... D', D=self.dim)
+        dtype = torch.promote_types(next(self.parameters()).dtype, points.dtype)
+        with torch.autocast(points.device.type, enabled=False):
+            return transform(points.to(torch.promote_types(dtype, torch.float32)))

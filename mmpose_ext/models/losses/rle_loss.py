@@ -1,0 +1,184 @@
+"""Residual log-likelihood estimation (RLE, Li et al., ICCV 2021) and the likelihoods it is compared with."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmpose_ext.functional import (
+    base_log_density,
+    bounded_log_sigma,
+    check_choice,
+    check_positive,
+    check_shape,
+    likelihood_loss,
+    standardise,
+    weighted_reduce,
+)
+from mmpose_ext.registry import MODELS
+
+__all__ = ['RLELoss']
+
+_REAL_NVP = MappingProxyType({'type': 'RealNVP'})
+
+
+@MODELS.register_module()
+class RLELoss(nn.Module):
+    """Negative log-likelihood of joints under a mean and a scale of each axis, with a flow that learns the rest.
+
+    The designs of the paper, and the rows of its table 7 that learn sigma (the others are ``CoordinateLoss``)::
+
+        RLE, Q Laplace (default)   RLELoss()
+        RLE, Q Gaussian            RLELoss(q_distribution='gaussian')
+        DLE                        RLELoss(residual=False)
+        basic design               RLELoss(residual=False, reparameterized=False, q_distribution='gaussian')
+        Laplace, learned sigma     RLELoss(flow=None)
+        Gaussian, learned sigma    RLELoss(flow=None, q_distribution='gaussian')
+
+    RLE and DLE standardise the error of the label and ask the flow for its density. The basic design sends the label
+    through the flow and standardises it there, ``-log Q((f^-1(g) - mu) / sigma) + log sigma - log |det df^-1/dg|``;
+    its network answers in latent space, see :meth:`coordinates`.
+
+    By default the values are those of MMPose's ``RLELoss`` with ``use_target_weight=True`` and the same weights, so
+    that its checkpoints, learning rates and logs carry over: the exact Laplace density, and the released counting.
+    ``constant='released'`` gives the authors' own; ``counting='paper'`` the equation of the paper, under which DLE and
+    the basic design are exact likelihoods (see :func:`mmpose_ext.functional.base_log_density` and
+    :func:`mmpose_ext.functional.likelihood_loss`). The exact Laplace is the default because it is a density, which the
+    released one is not, and because it is what MMPose's checkpoints were trained with.
+
+    Losses below zero are likelihoods above one, and train like any other.
+
+    A joint without weight never enters the flow. Neither does one whose label is NaN or infinite. Sigma is at least
+    ``min_sigma``. Everything is computed in float32 (float64 stays), also under autocast and in half precision.
+
+    Args:
+        flow: Config of the flow, a module with ``log_prob`` and ``dim`` (names without a prefix are those of this
+            package); None: the likelihood under Q alone.
+        residual: Multiply the flow's density with Q's (RLE); False: take the flow's alone.
+        q_distribution: Q, 'laplace' or 'gaussian'.
+        reparameterized: False: the basic design.
+        constant: Of the Laplace distribution: 'exact', MMPose's, or 'released', the authors'.
+        counting: 'released', the authors' and MMPose's, or 'paper'. The basic design and losses without a flow are
+            the same in both.
+        min_sigma: Floor of sigma, in the unit of the labels.
+        use_target_weight: Weight joints; False: all of them count alike, but for those whose label is not finite.
+        reduction: 'batch' (MMPose's), 'valid' or 'all', see :func:`mmpose_ext.functional.weighted_reduce`.
+        loss_weight: Factor of the loss.
+
+    Raises:
+        ValueError: If an argument is out of range or two of them exclude each other.
+    """
+
+    def __init__(
+        self,
+        flow: Mapping[str, Any] | None = _REAL_NVP,
+        residual: bool = True,
+        q_distribution: str = 'laplace',
+        reparameterized: bool = True,
+        constant: str = 'exact',
+        counting: str = 'released',
+        min_sigma: float = 1e-6,
+        use_target_weight: bool = True,
+        reduction: str = 'batch',
+        loss_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        check_choice('q_distribution', q_distribution, ('laplace', 'gaussian'))
+        check_choice('constant', constant, ('exact', 'released'))
+        check_choice('counting', counting, ('released', 'paper'))
+        check_choice('reduction', reduction, ('valid', 'batch', 'all'))
+        check_positive('min_sigma', min_sigma)
+        if flow is None and not (residual and reparameterized):
+            raise ValueError("'flow' must be a config with residual=False or reparameterized=False, got None")
+        if residual and not reparameterized:
+            raise ValueError("'residual' must be False with reparameterized=False, got True")
+        self.residual = residual
+        self.q_distribution = q_distribution
+        self.reparameterized = reparameterized
+        self.constant = constant
+        self.counting = counting
+        self.min_sigma = min_sigma
+        self.use_target_weight = use_target_weight
+        self.reduction = reduction
+        self.loss_weight = loss_weight
+        self.flow_model = None if flow is None else MODELS.build({'_scope_': 'mmpose_ext', **flow})
+
+    def forward(self, pred: Tensor, sigma: Tensor, target: Tensor, target_weight: Tensor | None = None) -> Tensor:
+        """Loss of a batch.
+
+        Args:
+            pred: Means (B, K, D), in the unit of the labels.
+            sigma: Raw scales (B, K, D), of which the sigmoid is taken.
+            target: Labels (B, K, D).
+            target_weight: (B, K), (B, K, 1) or (B, K, D); None: 1.
+
+        Returns:
+            A scalar; 0 with a graph if no joint has a weight.
+
+        Raises:
+            ValueError: If a shape differs.
+        """
+        sizes = check_shape('pred', pred, 'B K D', **({} if self.flow_model is None else {'D': self.flow_model.dim}))
+        check_shape('sigma', sigma, 'B K D', **sizes)
+        check_shape('target', target, 'B K D', **sizes)
+        with torch.autocast(pred.device.type, enabled=False):
+            dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
+            weights = self._weights(target.to(dtype), target_weight)
+            # zeros before anything is computed: a product with a weight of 0 would keep a NaN, here or in the gradient
+            tensors = (torch.where(weights > 0, tensor.to(dtype), 0.0) for tensor in (pred, sigma, target))
+            values = (self._axis_losses(*tensors) * weights).sum(-1)
+            return self.loss_weight * weighted_reduce(values, (weights > 0).any(-1).to(dtype), self.reduction)
+
+    def coordinates(self, pred: Tensor) -> Tensor:
+        """Coordinates (..., D) of means (..., D): themselves, except in the basic design, whose means are latent."""
+        if self.flow_model is None or self.reparameterized:
+            return pred
+        return self.flow_model.inverse(pred)[0]
+
+    def _weights(self, target: Tensor, target_weight: Tensor | None) -> Tensor:
+        """Weights (B, K, D), 0 where there is nothing to learn from."""
+        weights = torch.ones_like(target)
+        if self.use_target_weight and target_weight is not None:
+            if target_weight.dim() == 2:
+                target_weight = target_weight[..., None]
+            if target_weight.shape[:2] != target.shape[:2] or target_weight.shape[2:] not in ((1,), target.shape[2:]):
+                raise ValueError(
+                    f"'target_weight' must have shape (B, K), (B, K, 1) or (B, K, D) with B, K, D = "
+                    f'{tuple(target.shape)}, got shape {tuple(target_weight.shape)}'
+                )
+            weights = weights * target_weight.to(target.dtype)
+        # comparisons with NaN are false
+        return torch.where((weights > 0) & target.isfinite().all(-1, keepdim=True), weights, 0.0)
+
+    def _axis_losses(self, pred: Tensor, raw_sigma: Tensor, target: Tensor) -> Tensor:
+        """Negative log-likelihoods (B, K, D)."""
+        log_sigma = bounded_log_sigma(raw_sigma, self.min_sigma)
+        if self.flow_model is not None and not self.reparameterized:
+            latent, log_det = self.flow_model(target)
+            latent_error = standardise(pred - latent, log_sigma)
+            return likelihood_loss(log_sigma, self._log_q(latent_error), log_det, counting='paper')
+        # the sign is the programs', which matters to the flow; the paper writes the label first
+        error = standardise(pred - target, log_sigma)
+        log_q = self._log_q(error) if self.residual else None
+        log_g = None if self.flow_model is None else self.flow_model.log_prob(error)
+        return likelihood_loss(log_sigma, log_q, log_g, self.counting)
+
+    def _log_q(self, error: Tensor) -> Tensor:
+        return base_log_density(error, self.q_distribution, self.constant)
+
+    def extra_repr(self) -> str:
+        """Settings for ``repr``; the flow shows itself."""
+        names = (
+            'residual',
+            'q_distribution',
+            'reparameterized',
+            'constant',
+            'counting',
+            'min_sigma',
+            'use_target_weight',
+            'reduction',
+            'loss_weight',
+        )
+        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
