@@ -5,5 +5,6 @@ from .heatmap_head import HeatmapHead
 from .integral_head import IntegralHead
 from .map_head import MapHead
 from .regression_head import RegressionHead
+from .rle_head import RLEHead
 
-__all__ = ['BaseHead', 'HeatmapHead', 'IntegralHead', 'MapHead', 'RegressionHead']
+__all__ = ['BaseHead', 'HeatmapHead', 'IntegralHead', 'MapHead', 'RLEHead', 'RegressionHead']

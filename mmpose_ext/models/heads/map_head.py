@@ -1,18 +1,15 @@
 """The layers of heads that make a map for each joint."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
 
-from mmpose_ext.models.layers import conv_stack, deconv_stack, final_conv
+from mmpose_ext.models.layers import map_layers
 
 from .base import BaseHead
 
 __all__ = ['MapHead']
-
-ONE_BY_ONE = MappingProxyType({'kernel_size': 1})
 
 
 class MapHead(BaseHead):
@@ -24,35 +21,24 @@ class MapHead(BaseHead):
     Args:
         in_channels: Channels of the last feature map.
         out_channels: Number of joints K.
-        deconv_out_channels: Channels of each deconvolution; None: no deconvolution.
-        deconv_kernel_sizes: Kernel size of each deconvolution: 4, 3 or 2.
-        conv_out_channels: Channels of each convolution after them; None: none.
-        conv_kernel_sizes: Kernel size of each of these.
-        final_layer: Arguments of the last convolution, a 1x1 one by default; None: no such layer.
         decoder: Config of the codec.
         init_cfg: MMEngine's initialisation config; default normal weights with standard deviation 0.001.
+        **layers: ``deconv_out_channels`` (default three of 256), ``deconv_kernel_sizes``, ``conv_out_channels``,
+            ``conv_kernel_sizes`` and ``final_layer``: see :func:`mmpose_ext.models.layers.map_layers`.
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        deconv_out_channels: Sequence[int] | None = (256, 256, 256),
-        deconv_kernel_sizes: Sequence[int] | None = (4, 4, 4),
-        conv_out_channels: Sequence[int] | None = None,
-        conv_kernel_sizes: Sequence[int] | None = None,
-        final_layer: Mapping[str, Any] | None = ONE_BY_ONE,
         decoder: Mapping[str, Any] | None = None,
         init_cfg: Any = None,
+        **layers: Any,
     ) -> None:
         super().__init__(decoder, self.default_init_cfg if init_cfg is None else init_cfg)
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.deconv_layers = deconv_stack(in_channels, deconv_out_channels, deconv_kernel_sizes)
-        channels = deconv_out_channels[-1] if deconv_out_channels else in_channels
-        self.conv_layers = conv_stack(channels, conv_out_channels, conv_kernel_sizes)
-        channels = conv_out_channels[-1] if conv_out_channels else channels
-        self.final_layer = final_conv(channels, out_channels, final_layer)
+        self.deconv_layers, self.conv_layers, self.final_layer = map_layers(in_channels, out_channels, **layers)
 
     @property
     def default_init_cfg(self) -> list[dict[str, Any]]:

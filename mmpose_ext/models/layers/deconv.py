@@ -5,13 +5,15 @@ heads, so that checkpoints of either load into the other.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mmcv.cnn import build_conv_layer, build_upsample_layer
 from torch import nn
 
-__all__ = ['conv_stack', 'deconv_stack', 'final_conv']
+__all__ = ['conv_stack', 'deconv_stack', 'final_conv', 'map_layers']
 
+_ONE_BY_ONE = MappingProxyType({'kernel_size': 1})
 # (padding, output_padding) with which a stride-2 deconvolution doubles the map exactly
 _DECONV_PADDING = {4: (1, 0), 3: (1, 1), 2: (0, 0)}
 
@@ -95,3 +97,36 @@ def final_conv(in_channels: int, out_channels: int, final_layer: Mapping[str, An
     return build_conv_layer(
         dict(type='Conv2d', in_channels=in_channels, out_channels=out_channels, kernel_size=1) | dict(final_layer)
     )
+
+
+def map_layers(
+    in_channels: int,
+    out_channels: int,
+    deconv_out_channels: Sequence[int] | None = (256, 256, 256),
+    deconv_kernel_sizes: Sequence[int] | None = (4, 4, 4),
+    conv_out_channels: Sequence[int] | None = None,
+    conv_kernel_sizes: Sequence[int] | None = None,
+    final_layer: Mapping[str, Any] | None = _ONE_BY_ONE,
+) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """All layers from a feature map to a map for each joint.
+
+    Args:
+        in_channels: Channels of the feature map.
+        out_channels: Number of maps.
+        deconv_out_channels: Channels of each deconvolution; None: no deconvolution (HRNet).
+        deconv_kernel_sizes: Kernel size of each deconvolution: 4, 3 or 2.
+        conv_out_channels: Channels of each convolution after them; None: none.
+        conv_kernel_sizes: Kernel size of each of these.
+        final_layer: Arguments of the last convolution, a 1x1 one by default; None: no such layer.
+
+    Returns:
+        Modules for the attributes ``deconv_layers``, ``conv_layers`` and ``final_layer``.
+
+    Raises:
+        ValueError: If the lengths differ or a kernel size has no exact doubling.
+    """
+    deconv_layers = deconv_stack(in_channels, deconv_out_channels, deconv_kernel_sizes)
+    channels = deconv_out_channels[-1] if deconv_out_channels else in_channels
+    conv_layers = conv_stack(channels, conv_out_channels, conv_kernel_sizes)
+    channels = conv_out_channels[-1] if conv_out_channels else channels
+    return deconv_layers, conv_layers, final_conv(channels, out_channels, final_layer)

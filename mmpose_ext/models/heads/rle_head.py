@@ -1,0 +1,164 @@
+"""Regression of coordinates and of how far they may be off, trained by a likelihood."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from mmpose_ext.functional import check_choice, check_positive, expected_oks, heatmap_to_unit, pck, soft_argmax
+from mmpose_ext.models.layers import map_layers
+from mmpose_ext.models.utils import average_points, average_scores
+from mmpose_ext.registry import MODELS
+
+from .base import BaseHead, Samples
+from .regression_head import pooled
+
+__all__ = ['RLEHead']
+
+
+@MODELS.register_module()
+class RLEHead(BaseHead):
+    """Points and their spread ("Human Pose Regression with Residual Log-likelihood Estimation", Li et al., ICCV 2021).
+
+    Parameters are named as in MMPose's ``RLEHead``, whose checkpoints load; with ``mean='integral'`` the layers that
+    make the maps are named as in ``HeatmapHead``. The pooling is part of the head; a ``neck`` that has pooled already
+    does no harm.
+
+    Args:
+        in_channels: Channels of the last feature map.
+        num_joints: Number of joints K.
+        loss: Config of the loss, called with (points, raw sigmas, labels, weights); default ``RLELoss``.
+        mean: Where the points come from: 'fc', a fully connected layer on pooled features, or 'integral', the
+            expectation under a softmax of maps (the paper's HRNet-W32 row). Sigmas come from pooled features.
+        feature_norm: Divide the features of the points by their length, as the released program does.
+        score: The confidence of a joint: 'sigma', 1 minus its mean sigma in unit coordinates (the paper's), or 'oks',
+            the similarity to expect of such a spread (:func:`mmpose_ext.functional.expected_oks`).
+        score_scale: With 'oks': the distance in unit coordinates at which the similarity has fallen to exp(-1/2).
+        beta: With 'integral': factor of the logits before the softmax.
+        decoder: Config of the codec.
+        init_cfg: MMEngine's initialisation config; default normal weights, with standard deviation 0.01 in the fully
+            connected layer and 0.001 in the layers of the maps.
+        **layers: With 'integral': those of the maps, see :func:`mmpose_ext.models.layers.map_layers`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        in_channels: int | Sequence[int],
+        num_joints: int,
+        loss: Mapping[str, Any] | None = None,
+        mean: str = 'fc',
+        feature_norm: bool = False,
+        score: str = 'sigma',
+        score_scale: float = 0.05,
+        beta: float = 1.0,
+        decoder: Mapping[str, Any] | None = None,
+        init_cfg: Any = None,
+        **layers: Any,
+    ) -> None:
+        super().__init__(decoder, self.default_init_cfg if init_cfg is None else init_cfg)
+        check_choice('mean', mean, ('fc', 'integral'))
+        check_choice('score', score, ('sigma', 'oks'))
+        check_positive('score_scale', score_scale)
+        check_positive('beta', beta)
+        if mean == 'fc' and layers:
+            raise ValueError(f"'mean' must be 'integral' where the head has layers of maps, got 'fc' with {[*layers]}")
+        self.in_channels = in_channels
+        self.num_joints = num_joints
+        self.mean = mean
+        self.feature_norm = feature_norm
+        self.score = score
+        self.score_scale = score_scale
+        self.beta = beta
+        channels = in_channels if isinstance(in_channels, int) else math.prod(in_channels)
+        if mean == 'integral':
+            self.deconv_layers, self.conv_layers, self.final_layer = map_layers(channels, num_joints, **layers)
+        # for each joint x, y and their raw sigmas, or the latter alone
+        self.fc = nn.Linear(channels, num_joints * (4 if mean == 'fc' else 2))
+        self.loss_module = MODELS.build(dict(loss or dict(type='mmpose_ext.RLELoss')))
+
+    @property
+    def default_init_cfg(self) -> list[dict[str, Any]]:
+        """Initialisation where the config names none: MMPose's."""
+        return [
+            dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001),
+            dict(type='Constant', layer='BatchNorm2d', val=1),
+            dict(type='Normal', layer=['Linear'], std=0.01, bias=0, override=dict(name='fc')),
+        ]
+
+    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+        """Points in unit coordinates and raw sigmas, (B, K, 4), of the last of the features, (B, in_channels, h, w)."""
+        features = pooled(feats)
+        if self.mean == 'integral':
+            maps = self.final_layer(self.conv_layers(self.deconv_layers(feats[-1])))
+            points = heatmap_to_unit(soft_argmax(maps, self.beta), (maps.shape[-1], maps.shape[-2]))
+            sigmas = self.fc(features).unflatten(-1, (self.num_joints, 2))
+            return torch.cat((points, sigmas.to(points.dtype)), -1)
+        if not self.feature_norm:
+            return self.fc(features).unflatten(-1, (self.num_joints, 4))
+        points, sigmas = F.linear(features, self.fc.weight).unflatten(-1, (self.num_joints, 4)).split(2, -1)
+        # float32: the square of a feature does not fit into float16
+        length = torch.linalg.vector_norm(features.float(), dim=-1).clamp(min=1e-12)[:, None, None]
+        joined = torch.cat((points / length, sigmas.to(length.dtype)), -1)
+        return joined + self.fc.bias.unflatten(-1, (self.num_joints, 4))
+
+    def losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``loss_kpt``, the negative log-likelihood of ``keypoint_labels`` with ``keypoint_weights``."""
+        points, sigmas = outputs.split(2, -1)
+        labels, weights = targets['keypoint_labels'], targets['keypoint_weights']
+        return dict(loss_kpt=self.loss_module(points, sigmas, labels, weights))
+
+    def accuracy(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``acc_pose``: PCK at 5 % of the picture's sides."""
+        points, _ = self.locate(outputs)
+        return dict(acc_pose=pck(points, targets['keypoint_labels'], targets['keypoint_weights'] > 0, (1, 1)))
+
+    def locate(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Points (B, K, 2) and sigmas (B, K, 2) in unit coordinates."""
+        points, sigmas = outputs.float().split(2, -1)
+        # the basic design's network answers in the flow's latent space; MMPose's RLELoss does not know it
+        coordinates = getattr(self.loss_module, 'coordinates', None)
+        return points if coordinates is None else coordinates(points), sigmas.sigmoid()
+
+    def average_flip(
+        self,
+        located: tuple[Tensor, Tensor],
+        flipped: tuple[Tensor, Tensor],
+        flip_indices: Sequence[int],
+        test_cfg: Mapping[str, Any],
+    ) -> tuple[Tensor, Tensor]:
+        """Means of points and sigmas and of the mirrored picture's, mirrored back with left and right swapped."""
+        points = average_points(
+            located[0], flipped[0], flip_indices, self.decoder.input_size[0], test_cfg.get('shift_coords', True)
+        )
+        return points, average_scores(located[1], flipped[1], flip_indices)
+
+    def decode(self, batch_outputs: tuple[Tensor, Tensor]) -> list[InstanceData]:
+        """``keypoints``, ``keypoint_scores`` and ``keypoint_sigmas`` (1, K, 2) of each picture, in input pixels."""
+        points, sigmas = batch_outputs
+        scores = 1 - sigmas.mean(-1) if self.score == 'sigma' else expected_oks(sigmas, self.score_scale)
+        predictions = super().decode((points, scores))
+        pixels, _ = self.decoder.batch_decode(sigmas)
+        for prediction, values in zip(predictions, pixels, strict=True):
+            prediction.keypoint_sigmas = values
+        return predictions
+
+    def predict(self, feats: Any, batch_data_samples: Samples, test_cfg: Mapping[str, Any] | None = None) -> Any:
+        """As :meth:`BaseHead.predict`, with ``keypoint_sigmas`` (1, K, 2) in pixels of the picture.
+
+        MMPose's estimator takes the keypoints from the crop to the picture. Sigmas are lengths: they need its scale
+        alone, and are left in input pixels where a sample has no ``input_scale``.
+        """
+        results = super().predict(feats, batch_data_samples, test_cfg)
+        predictions = results[0] if isinstance(results, tuple) else results
+        for prediction, sample in zip(predictions, batch_data_samples, strict=True):
+            if 'input_scale' in sample.metainfo:
+                scale = sample.metainfo['input_scale'] / self.decoder.input_size
+                prediction.keypoint_sigmas = (prediction.keypoint_sigmas * scale).astype('float32')
+        return results
