@@ -120,6 +120,7 @@ if __name__ == '__main__':
             'stack': read_requirements('stack'),
             'mim': read_requirements('stack'),
             'ablation': read_requirements('ablation'),
+            'flows': read_requirements('flows'),
         },
         cmdclass={'build_py': BuildWithMim, 'editable_wheel': EditableWithMim},
     )

@@ -219,7 +219,7 @@ PUBLIC = {
     'mmpose_ext.evaluation': ['ConfidenceCorrelation'],
     'mmpose_ext.models': ['heads'],
     'mmpose_ext.models.heads': ['BaseHead', 'HeatmapHead'],
-    'mmpose_ext.models.layers': ['Flow', 'RealNVP', 'conv_stack', 'deconv_stack', 'final_conv'],
+    'mmpose_ext.models.layers': ['Flow', 'RealNVP', 'ZukoFlow', 'conv_stack', 'deconv_stack', 'final_conv'],
     'mmpose_ext.models.utils': ['gather_keypoints', 'gather_targets'],
 }
 

@@ -45,7 +45,7 @@ prints() {
     compiled_print=$(fingerprint $PINS/compiled.txt -- "$build_print" "$stack_print")
     dev_print=$(fingerprint $PINS/dev.txt $PINS/mim.txt $PINS/ablation.txt -- "$venv_print")
     package_print=$(fingerprint setup.py pyproject.toml mmpose_ext/version.py requirements/runtime.txt \
-        requirements/stack.txt requirements/ablation.txt -- "$build_print")
+        requirements/stack.txt requirements/ablation.txt requirements/flows.txt -- "$build_print")
     ready_print=$(fingerprint -- "$libraries_print" "$compiled_print" "$dev_print" "$package_print")
 }
 

@@ -4,6 +4,7 @@ from .deconv import conv_stack, deconv_stack, final_conv, map_layers
 from .flow import Flow
 from .hourglass import Hourglass, PreactBottleneck, Prediction, residual_modules
 from .real_nvp import RealNVP
+from .zuko_flow import ZukoFlow
 
 __all__ = [
     'Flow',
@@ -11,6 +12,7 @@ __all__ = [
     'PreactBottleneck',
     'Prediction',
     'RealNVP',
+    'ZukoFlow',
     'conv_stack',
     'deconv_stack',
     'final_conv',
