@@ -24,6 +24,15 @@ FIGURES = ['Pearson', 'Spearman', 'Pearson (person)', 'Spearman (person)', 'ECE'
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Small networks gain nothing by more threads, and on a busy machine they lose a lot."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def made_up(joints=5, sigma=0.05):
     """Meta information of a data set."""
     return dict(dataset_name='made up', num_keypoints=joints, sigmas=np.full(joints, sigma))
@@ -395,12 +404,12 @@ def test_a_data_set_without_raw_annotations():
         (
             lambda one: one.pred_instances.pop('bboxes'),
             {},
-            r"'bboxes' must be in pred_instances \(keypoint_scores, keypoints\), got 'bboxes'",
+            r"'pred_instances' must have keypoints, bboxes and keypoint_scores .*, got keypoint_scores, keypoints$",
         ),
         (
             lambda one: None,
             dict(field='keypoint_sigmas'),
-            r"'field' must be in pred_instances \(bboxes, keypoint_scores, keypoints\), got 'keypoint_sigmas'",
+            r"'pred_instances' must have .* and keypoint_sigmas \(the argument 'field'\), got bboxes, keypoint_sc",
         ),
         (
             lambda one: setattr(one.pred_instances, 'keypoints', np.zeros((1, 4, 2))),
@@ -452,6 +461,7 @@ evaluated = dict(
         ann_file=data_root + 'test_{name}.json',
         data_prefix=dict(img=data_root),
         bbox_file={bbox_file},
+        filter_cfg=dict(bbox_score_thr=0.3),
     ),
 )
 test_dataloader = evaluated
@@ -510,7 +520,7 @@ def test_on_detected_boxes_of_real_pictures(pictures, tmp_path):
     metrics, dump = run_test(
         tmp_path, folder, evaluator, bbox_file="data_root + 'test_coco_det_AP_H_56.json'"
     )  # fmt: skip
-    assert len(dump) > 100
+    assert len(dump) > 12  # more boxes than people
     assert all(math.isfinite(metrics[f'confidence/{name}']) for name in FIGURES)
     assert 'coco/AP' in metrics
 
