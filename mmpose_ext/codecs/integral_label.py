@@ -10,8 +10,8 @@ from mmpose_ext.functional import (
     check_size,
     disk_targets,
     gaussian_targets,
+    input_to_heatmap,
     one_hot_targets,
-    unit_to_heatmap,
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
@@ -78,7 +78,8 @@ class IntegralLabel(RegressionLabel):
             ValueError: If a shape differs.
         """
         encoded = super().encode_batch(keypoints, keypoints_visible)
-        centers = unit_to_heatmap(encoded['keypoint_labels'], self.heatmap_size)
+        # of pixels, not of labels: rounding these twice would move a joint between two cells to either of them
+        centers = input_to_heatmap(keypoints.float(), self.input_size, self.heatmap_size)
         weights = encoded['keypoint_weights']
         if self.heatmap_type == 'gaussian':
             encoded['heatmaps'] = gaussian_targets(centers, weights, self.heatmap_size, self.sigma)[0]

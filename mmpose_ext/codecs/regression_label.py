@@ -88,11 +88,14 @@ class RegressionLabel(BaseKeypointCodec):
         Raises:
             ValueError: If a shape differs.
         """
-        encoded = np.asarray(encoded)
-        check_shape('encoded', encoded, '... K 2')
-        points = torch.from_numpy(np.ascontiguousarray(encoded.reshape(1, *encoded.shape[-2:])))
-        given = None if scores is None else torch.from_numpy(np.asarray(scores).reshape(points.shape[:2]).copy())
-        keypoints, confidences = self.batch_decode(points, given)
+        points = torch.from_numpy(np.ascontiguousarray(encoded))
+        points = points[None] if points.dim() == 2 else points
+        sizes = check_shape('encoded', points, '1 K 2')
+        if scores is not None:
+            scores = np.ascontiguousarray(scores)
+            scores = scores[None] if scores.ndim == 1 else scores
+            check_shape('scores', scores, '1 K', **sizes)
+        keypoints, confidences = self.batch_decode(points, None if scores is None else torch.from_numpy(scores))
         return keypoints[0], confidences[0]
 
     def batch_decode(

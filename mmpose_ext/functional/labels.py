@@ -14,8 +14,9 @@ __all__ = ['coordinate_labels', 'disk_targets', 'one_hot_targets']
 def coordinate_labels(keypoints: Tensor, visible: Tensor, input_size: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Regression labels and loss weights of joints.
 
-    A joint outside of the picture gets the weight 0: no expectation over the picture's cells reaches it. So does one
-    with a NaN; labels without a weight are 0, so that no NaN reaches a loss.
+    A joint outside of the picture (its pixels are 0 to w - 1 and 0 to h - 1, as in MMPose) gets the weight 0: no
+    expectation over the picture's cells reaches it. So does one with a NaN; labels without a weight are 0, so that no
+    NaN reaches a loss.
 
     Args:
         keypoints: (..., K, D) in input pixels, x first.
@@ -28,7 +29,7 @@ def coordinate_labels(keypoints: Tensor, visible: Tensor, input_size: Sequence[i
     width, height = check_size('input_size', input_size)
     x, y = keypoints[..., 0], keypoints[..., 1]
     # comparisons with NaN are false
-    inside = (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1) & keypoints[..., 2:].isfinite().all(-1)
     weights = torch.where(inside & (visible >= 0.5), visible, 0.0)
     labels = input_to_unit(keypoints, (width, height))
     return torch.where((weights > 0)[..., None], labels, 0.0), weights

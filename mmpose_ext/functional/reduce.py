@@ -12,7 +12,8 @@ def weighted_reduce(values: Tensor, weights: Tensor, reduction: str = 'valid') -
     """Weighted mean of the errors of joints.
 
     The weight stands outside of whatever made the error, and a joint with the weight 0 counts for nothing, whatever
-    its value is (NaN included). Without any such joint the loss is 0 and still has a graph, which DDP needs.
+    its value is: a NaN there reaches neither the mean nor the gradient of ``values``. Without any joint that counts
+    the loss is 0 and still has a graph, which DDP needs.
 
     Args:
         values: (B, K), the error of each joint.

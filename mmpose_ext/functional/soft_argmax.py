@@ -22,10 +22,13 @@ SCORES = ('mass', 'spread', 'peak')
 _MAX_BACKGROUND = 0.9
 
 
-def _flatten(logits: Tensor) -> Tensor:
-    """Maps as (B, K, cells) in float32 (or float64), whatever type the network computes in."""
+def _check_logits(logits: Tensor) -> None:
     if logits.dim() not in (4, 5):
         raise ValueError(f"'logits' must have shape (B, K, H, W) or (B, K, D, H, W), got shape {tuple(logits.shape)}")
+
+
+def _flatten(logits: Tensor) -> Tensor:
+    """Maps as (B, K, cells) in float32 (or float64), whatever type the network computes in."""
     flat = logits.flatten(2)
     return flat if flat.dtype == torch.float64 else flat.float()
 
@@ -45,15 +48,19 @@ def _cells(vector: Tensor) -> Tensor:
 
 def _expectation(logits: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Unnormalised weights with a maximum of 1, their sum (B, K), the log of the partition sum, and the points."""
-    scaled = _flatten(logits) * beta
-    highest = scaled.amax(-1, keepdim=True)
+    flat = _flatten(logits)
+    highest = flat.amax(-1, keepdim=True)
+    # the difference first: a product of large logits could overflow
+    weights = flat - highest
     # in place: nothing else has the size of a volume
-    weights = scaled.sub_(highest).exp_().view(logits.shape)
+    if beta != 1:
+        weights.mul_(beta)
+    weights = weights.exp_().view(logits.shape)
     vectors = _marginals(weights)
     total = vectors[0].sum(-1)
     # sums of products: a matrix product would be computed in half precision under autocast
     points = torch.stack([(vector * _cells(vector)).sum(-1) / total for vector in vectors], -1)
-    return weights, total, total.log() + highest.squeeze(-1), points
+    return weights, total, total.log() + highest.squeeze(-1) * beta, points
 
 
 class _SoftArgmax(torch.autograd.Function):
@@ -96,13 +103,13 @@ def soft_argmax(logits: Tensor, beta: float = 1.0, debias: bool = False) -> Tens
         debias: Take off the pull towards the middle that the softmax's background exerts, see :func:`debias_points`.
 
     Returns:
-        (B, K, 2) or (B, K, 3), float32, in cells, x first; without ``debias`` always inside the map.
+        (B, K, 2) or (B, K, 3), float32 (float64 of such logits), in cells, x first; inside the map.
 
     Raises:
         ValueError: If ``logits`` has another number of dimensions or ``beta`` is not above 0.
     """
     check_positive('beta', beta)
-    _flatten(logits)
+    _check_logits(logits)
     if torch.is_grad_enabled() and logits.requires_grad:
         points, log_partition = _SoftArgmax.apply(logits, beta)
     else:
@@ -124,7 +131,8 @@ def debias_points(points: Tensor, log_partition: Tensor, size: Any) -> Tensor:
         size: (H, W) or (D, H, W) of the maps.
 
     Returns:
-        (B, K, D) in cells, inside the map. The background counts as 9/10 at most: more means that there is no joint.
+        (B, K, D) in cells. The background counts as 9/10 at most: more means that there is no joint. A point that
+        leaves the map is moved to its border, but keeps the gradient that it had: without one it could not come back.
     """
     cells = 1
     for side in size:
@@ -133,30 +141,35 @@ def debias_points(points: Tensor, log_partition: Tensor, size: Any) -> Tensor:
     axes = []
     for point, side in zip(points.unbind(-1), reversed(size), strict=True):
         middle = (side - 1) / 2
-        axes.append(((point - share * middle) / (1 - share)).clamp(0, side - 1))
+        free = (point - share * middle) / (1 - share)
+        # the value is exactly the bounded one, the gradient exactly that of the other
+        axes.append(free.clamp(0, side - 1).detach() + (free - free.detach()))
     return torch.stack(axes, -1)
 
 
 def spatial_softmax(logits: Tensor, beta: float = 1.0) -> Tensor:
     """Probabilities of the cells: softmax of ``beta * logits`` over the map or volume (equation 3), float32."""
+    _check_logits(logits)
     return (_flatten(logits) * beta).softmax(-1).view(logits.shape)
 
 
 def soft_argmax_scores(
-    logits: Tensor, beta: float = 1.0, score: str = 'mass', radius: float = 2.0
+    logits: Tensor, beta: float = 1.0, score: str = 'mass', radius: float = 2.0, debias: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Points of a soft-argmax and how sure the maps are of them. Without gradients.
 
     Args:
         logits: (B, K, H, W) or volumes (B, K, D, H, W), any float type.
         beta: Factor of the logits before the softmax.
-        score: 'mass': probability of the cells at most ``radius`` from the point on each axis. 'spread':
-            ``1 / (1 + v / radius**2)`` with the variance v of the map, the mean over the axes, in cells. 'peak': the
+        score: 'mass': the probability at most ``radius`` from the point on each axis; a cell that this border cuts
+            counts with the part inside, so that the score has no jumps. 'spread': ``1 / (1 + v / radius**2)`` with
+            the mean square distance v of the map from the point, the mean over the axes, in cells. 'peak': the
             probability of the likeliest cell.
         radius: In cells.
+        debias: As in :func:`soft_argmax`; the scores are those of the point that is returned.
 
     Returns:
-        Points (B, K, 2 or 3) in cells, x first, and scores (B, K) from 0 to 1, float32.
+        Points (B, K, 2 or 3) in cells, x first, and scores (B, K) from 0 to 1, float32 (float64 of such logits).
 
     Raises:
         ValueError: If an argument is out of range.
@@ -164,8 +177,11 @@ def soft_argmax_scores(
     check_positive('beta', beta)
     check_positive('radius', radius)
     check_choice('score', score, SCORES)
+    _check_logits(logits)
     with torch.no_grad():
-        weights, total, _, points = _expectation(logits, beta)
+        weights, total, log_partition, points = _expectation(logits, beta)
+        if debias:
+            points = debias_points(points, log_partition, logits.shape[2:])
         if score == 'peak':
             return points, 1 / total
         if score == 'spread':
@@ -186,6 +202,6 @@ def _mass(weights: Tensor, total: Tensor, points: Tensor, radius: float) -> Tens
     for axis, point in enumerate(points.unbind(-1)):
         side = weights.shape[-1 - axis]
         cells = torch.arange(side, dtype=points.dtype, device=points.device)
-        inside = ((cells - point[..., None]).abs() <= radius).to(weights.dtype)
+        inside = (radius + 0.5 - (cells - point[..., None]).abs()).clamp(0, min(1.0, 2 * radius))
         near = (near * inside.view(*inside.shape[:2], *(1,) * (near.dim() - 3), side)).sum(-1)
     return near / total

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from mmpose_ext.functional import heatmap_pck
-from mmpose_ext.models.utils import average_maps
+from mmpose_ext.models.utils import average_maps, needed_targets
 from mmpose_ext.registry import MODELS
 
 from .map_head import MapHead, check_map_size
@@ -30,10 +30,10 @@ class HeatmapHead(MapHead):
 
     def losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``loss_kpt`` of maps (B, K, H, W) against ``heatmaps`` with ``keypoint_weights``."""
-        target = targets['heatmaps']
+        target, weights = needed_targets(targets, 'heatmaps', 'keypoint_weights')
         check_map_size(outputs, target)
         # autograd refuses a mean square of two types, and float16 is too coarse for one
-        return dict(loss_kpt=self.loss_module(outputs.to(target.dtype), target, targets['keypoint_weights']))
+        return dict(loss_kpt=self.loss_module(outputs.to(target.dtype), target, weights))
 
     def accuracy(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``acc_pose``: PCK of the maxima at 5 % of the map's size."""

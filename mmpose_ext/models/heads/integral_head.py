@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mmpose_ext.functional import (
@@ -19,7 +20,7 @@ from mmpose_ext.functional import (
     soft_argmax_scores,
     spatial_softmax,
 )
-from mmpose_ext.models.utils import average_points, average_scores
+from mmpose_ext.models.utils import average_maps, average_points, average_scores, needed_targets
 from mmpose_ext.registry import MODELS
 
 from .map_head import MapHead, check_map_size
@@ -109,10 +110,10 @@ class IntegralHead(MapHead):
 
     def losses(self, outputs: _Reading, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``loss_coord`` against ``keypoint_labels`` and ``loss_heatmap`` against ``heatmaps``."""
-        weights = targets['keypoint_weights']
+        labels, weights = needed_targets(targets, 'keypoint_labels', 'keypoint_weights')
         losses = {}
         if self.loss_coord is not None:
-            losses['loss_coord'] = self.loss_coord(outputs.points, targets['keypoint_labels'], weights)
+            losses['loss_coord'] = self.loss_coord(outputs.points, labels, weights)
         if self.loss_heatmap is not None:
             if 'heatmaps' not in targets:
                 raise ValueError(
@@ -132,34 +133,36 @@ class IntegralHead(MapHead):
         return dict(acc_pose=pck(points, targets['keypoint_labels'], targets['keypoint_weights'] > 0, (1, 1)))
 
     @torch.no_grad()
-    def locate(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Points (B, K, 2) in unit coordinates and scores (B, K)."""
-        if self.decoding == 'integral':
-            points, scores = soft_argmax_scores(outputs, self.beta, self.score, self.score_radius)
-            if self.debias:
-                points = soft_argmax(outputs, self.beta, debias=True)
-            return _unit(points, outputs), scores
-        maps = self.heatmaps(outputs)
+    def locate(self, outputs: Tensor) -> Any:
+        """Points (B, K, 2) in unit coordinates and scores (B, K); the maps (B, K, H, W) if their maxima are taken."""
+        if self.decoding != 'integral':
+            return self.heatmaps(outputs)
+        points, scores = soft_argmax_scores(outputs, self.beta, self.score, self.score_radius, self.debias)
+        return _unit(points, outputs), scores
+
+    def average_flip(self, located: Any, flipped: Any, flip_indices: Sequence[int], test_cfg: Mapping[str, Any]) -> Any:
+        """Means of points and scores, because an expectation is linear; a maximum is not, so here of the maps."""
+        if self.decoding != 'integral':
+            return average_maps(located, flipped, flip_indices, test_cfg)
+        points = average_points(
+            located[0], flipped[0], flip_indices, self.decoder.input_size[0], test_cfg.get('shift_coords', True)
+        )
+        return points, average_scores(located[1], flipped[1], flip_indices)
+
+    def decode(self, batch_outputs: Any) -> list[InstanceData]:
+        """Keypoints of what :meth:`locate` returned."""
+        return super().decode(batch_outputs if self.decoding == 'integral' else self._highest(batch_outputs))
+
+    @torch.no_grad()
+    def _highest(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Maxima of maps (B, K, H, W): points (B, K, 2) in unit coordinates and scores (B, K)."""
         cells, scores = find_peaks(maps)
         points = cells.float()
         if self.decoding == 'shift':
             points = cells + quarter_shift(maps, cells)
         elif self.decoding == 'dark':
             points = dark_refine(maps, cells, None)
-        return _unit(points, outputs), scores.float()
-
-    def average_flip(
-        self,
-        located: tuple[Tensor, Tensor],
-        flipped: tuple[Tensor, Tensor],
-        flip_indices: Sequence[int],
-        test_cfg: Mapping[str, Any],
-    ) -> tuple[Tensor, Tensor]:
-        """Means of points and scores; an expectation is linear, so this is that of the mean of the maps."""
-        points = average_points(
-            located[0], flipped[0], flip_indices, self.decoder.input_size[0], test_cfg.get('shift_coords', True)
-        )
-        return points, average_scores(located[1], flipped[1], flip_indices)
+        return _unit(points, maps), scores.float()
 
     def heatmaps(self, outputs: Tensor) -> Tensor:
         """What the maps (B, K, H, W) are trained to be: probabilities, or with a mean square the values themselves."""

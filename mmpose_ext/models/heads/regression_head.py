@@ -1,13 +1,12 @@
 """Regression of coordinates from pooled features: the baseline of integral regression and of RLE."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from mmpose_ext.functional import pck
-from mmpose_ext.models.utils import average_points
+from mmpose_ext.models.utils import average_points, needed_targets
 from mmpose_ext.registry import MODELS
 
 from .base import BaseHead
@@ -38,7 +37,7 @@ class RegressionHead(BaseHead):
 
     def __init__(
         self,
-        in_channels: int | Sequence[int],
+        in_channels: int,
         num_joints: int,
         loss: Mapping[str, Any] | None = None,
         decoder: Mapping[str, Any] | None = None,
@@ -47,8 +46,7 @@ class RegressionHead(BaseHead):
         super().__init__(decoder, self.default_init_cfg if init_cfg is None else init_cfg)
         self.in_channels = in_channels
         self.num_joints = num_joints
-        channels = in_channels if isinstance(in_channels, int) else math.prod(in_channels)
-        self.fc = nn.Linear(channels, num_joints * 2)
+        self.fc = nn.Linear(in_channels, num_joints * 2)
         self.loss_module = MODELS.build(dict(loss or dict(type='mmpose_ext.CoordinateLoss')))
 
     @property
@@ -62,8 +60,8 @@ class RegressionHead(BaseHead):
 
     def losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``loss_kpt`` of points (B, K, 2) against ``keypoint_labels`` with ``keypoint_weights``."""
-        labels = targets['keypoint_labels']
-        return dict(loss_kpt=self.loss_module(outputs.to(labels.dtype), labels, targets['keypoint_weights']))
+        labels, weights = needed_targets(targets, 'keypoint_labels', 'keypoint_weights')
+        return dict(loss_kpt=self.loss_module(outputs.to(labels.dtype), labels, weights))
 
     def accuracy(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``acc_pose``: PCK at 5 % of the picture's sides."""

@@ -1,8 +1,9 @@
 """Losses on the coordinates of joints."""
 
+import torch
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_choice, coordinate_error, weighted_reduce
+from mmpose_ext.functional import check_choice, check_shape, coordinate_error, weighted_reduce
 from mmpose_ext.registry import MODELS
 
 __all__ = ['CoordinateLoss']
@@ -32,7 +33,14 @@ class CoordinateLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-        """Loss, a scalar, of points (B, K, D) against labels (B, K, D) with weights (B, K)."""
+        """Loss, a scalar, of points (B, K, D) against labels (B, K, D) with weights (B, K).
+
+        A NaN of a joint with the weight 0 reaches neither the loss nor the gradient of the points.
+        """
+        check_shape('weights', weights, 'B K', **check_shape('output', output, 'B K D'))
+        counted = (weights > 0)[..., None]
+        # before the error is computed: 0 * NaN would be NaN in its gradient
+        output, target = torch.where(counted, output, 0.0), torch.where(counted, target, 0.0)
         return self.loss_weight * weighted_reduce(coordinate_error(output, target, self.norm), weights, self.reduction)
 
     def extra_repr(self) -> str:

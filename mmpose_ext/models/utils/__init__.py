@@ -1,7 +1,7 @@
 """What heads need besides layers."""
 
 from .flip import average_maps, average_points, average_scores
-from .targets import gather_keypoints, gather_stage_targets, gather_targets
+from .targets import gather_keypoints, gather_stage_targets, gather_targets, needed_targets
 
 __all__ = [
     'average_maps',
@@ -10,4 +10,5 @@ __all__ = [
     'gather_keypoints',
     'gather_stage_targets',
     'gather_targets',
+    'needed_targets',
 ]

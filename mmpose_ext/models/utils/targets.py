@@ -1,6 +1,6 @@
 """Training targets of a batch: packed by the pipeline, or drawn from keypoints by the head's codec."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-__all__ = ['gather_keypoints', 'gather_stage_targets', 'gather_targets']
+__all__ = ['gather_keypoints', 'gather_stage_targets', 'gather_targets', 'needed_targets']
 
 # where a pipeline with GenerateTarget packs what a codec's encode() returned
 _PACKED = ('gt_instance_labels', 'gt_fields')
@@ -130,3 +130,15 @@ def gather_targets(samples: Sequence[PoseDataSample], codec: Any, device: torch.
         ValueError: If the samples hold neither, their input size is not the codec's, or the codec cannot draw batches.
     """
     return gather_stage_targets(samples, (codec,), device)[0]
+
+
+def needed_targets(targets: Mapping[str, Tensor], *names: str) -> list[Tensor]:
+    """Targets by name.
+
+    Raises:
+        ValueError: If the codec of the head, or of the pipeline, does not encode one of them.
+    """
+    for name in names:
+        if name not in targets:
+            raise ValueError(f"'decoder' must be a codec that encodes '{name}' for this head, got {sorted(targets)}")
+    return [targets[name] for name in names]
