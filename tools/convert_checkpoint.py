@@ -1,0 +1,21 @@
+"""Convert a released checkpoint of other code into one of the models here, and say which model that is.
+
+The configs of the converted checkpoint's parts are printed; mmpose_ext/apis/released_checkpoints.py says what pictures
+each network was trained on.
+"""
+
+import argparse
+
+from mmpose_ext.apis.convert_checkpoint import convert_file
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', help='fpd_hourglass, princeton_hourglass, rle or dark_simple_baseline')
+    parser.add_argument('path', metavar='in', help='released checkpoint')
+    parser.add_argument('out', help='file to write')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    print(convert_file(**vars(parse_args())))
