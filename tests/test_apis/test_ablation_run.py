@@ -3,19 +3,23 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
+from mmengine.runner import CheckpointLoader
 
+from mmpose_ext.apis.ablation import Job, find_table, make_plan
 from mmpose_ext.apis.synthetic import make_synthetic_dataset
 
 pytestmark = pytest.mark.skipif(find_spec('snakemake') is None, reason="needs Snakemake (the extra 'ablation')")
@@ -45,10 +49,11 @@ class Bench:
     """A user's folder: data/synthetic (12 and 6 pictures), tables, and results in a folder with a space in its name."""
 
     folder: Path
+    name: str = 'my results'
 
     @property
     def results(self) -> Path:
-        return self.folder / 'my results'
+        return self.folder / self.name
 
     @property
     def training(self) -> Path:
@@ -56,14 +61,12 @@ class Bench:
         return folder
 
     def write_table(self, name: str, rows: dict[str, dict[str, Any]]) -> None:
-        content = dict(
-            title='Tiny',
-            source='Nobody',
-            columns=dict(AP='coco/AP'),
-            order_by='AP',
-            stages=dict(biased=dict(config=dict(synthetic=f'dark/{LEAF}'), options=TINY)),
-            rows=[dict(name=row, stage='biased', options=options) for row, options in rows.items()],
-        )
+        stages = dict(biased=dict(config=dict(synthetic=f'dark/{LEAF}'), options=TINY))
+        self.write(name, stages, [dict(name=row, stage='biased', options=options) for row, options in rows.items()])
+
+    def write(self, name: str, stages: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+        content = dict(title='Tiny', source='Nobody', columns=dict(AP='coco/AP'), order_by='AP')
+        content |= dict(stages=stages, rows=rows)
         (self.folder / f'{name}.yaml').write_text(yaml.safe_dump(content))
 
     def start(self, table: str, *options: str) -> subprocess.Popen[str]:
@@ -95,7 +98,7 @@ class Bench:
             raise
         return process.returncode, printed
 
-    def run_until(self, table: str, reached: Callable[[], bool]) -> None:
+    def run_until(self, table: str, reached: Callable[[], object]) -> None:
         """Kill the runner and all that it started as soon as something is there."""
         process = self.start(table)
         try:
@@ -224,3 +227,74 @@ def test_all_is_written_below_the_work_dir(bench: Bench, killed_twice: str) -> N
     # what is there is from importing the libraries: the grammar of MMEngine's yapf, the folder of matplotlib's settings
     assert {path.name for path in bench.folder.glob('home/.*/*')} <= {'YAPF', 'matplotlib'}
     assert not (ROOT / '.snakemake').exists()
+
+
+# ---------------------------------------------------------------------------------------------
+# a stage that starts from another
+
+
+def parameters(checkpoint: str) -> dict[str, torch.Tensor]:
+    """Weights and biases; a training with a learning rate of 0 leaves them as they are."""
+    state = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')['state_dict']
+    return {name: value for name, value in state.items() if 'running_' not in name and 'num_batches' not in name}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A run of a stage that starts from another, killed after an epoch of it and continued in a renamed folder."""
+
+    bench: Bench
+    status: int
+    printed: str
+
+    def training(self, stage: str) -> Job:
+        table = find_table(str(self.bench.folder / 'chain.yaml'))
+        return make_plan(table, 'synthetic', 1, self.bench.results).trainings[stage, 0]
+
+    def log(self, stage: str) -> str:
+        return Path(self.training(stage).output).with_name('job.log').read_text()
+
+
+@pytest.fixture(scope='module')
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    bench = Bench(tmp_path_factory.mktemp('chain'), 'results')
+    make_synthetic_dataset(bench.folder / 'data/synthetic', 12, 6)
+    config = dict(synthetic=f'dark/{LEAF}')
+    no_steps = {'optim_wrapper.optimizer.lr': 0.0, 'param_scheduler': None}
+    stages = dict(
+        next=dict(config=config, options=TINY | no_steps, uses={'load_from': 'start'}),
+        start=dict(config=config, options=TINY | {'train_cfg.max_epochs': 2}),
+        orphan=dict(config=config, options=TINY, uses={'load_from': 'broken'}),
+        broken=dict(config=config, options=TINY | {f'{CODEC}.encoding': 'guess'}),
+    )
+    bench.write('chain', stages, [dict(name='next', stage='next')])
+    killed = Chain(bench, 0, '')
+    pointer = Path(killed.training('next').output).with_name('last_checkpoint')
+    bench.run_until('chain', lambda: pointer.is_file() and pointer.read_text())
+    shutil.move(bench.results, bench.folder / 'moved')
+    bench = replace(bench, name='moved')
+    bench.write('chain', stages, [dict(name='next', stage='next'), dict(name='orphan', stage='orphan')])
+    return Chain(bench, *bench.run('chain'))
+
+
+def test_a_start_gives_its_weights_and_no_more(chain: Chain) -> None:
+    start, last = (chain.training(stage).output for stage in ('start', 'next'))
+    assert epochs(chain.log('start')) == [1, 2]  # once, before the folder was moved
+    before, after = re.split(r'resumed epoch: (?=\d+, iter)', chain.log('next'))
+    assert f'Load checkpoint from {start.replace("moved", "results")}' in before
+    at = int(after[: after.index(',')])
+    assert 1 <= at < EPOCHS
+    assert epochs(before)[0] == 1  # not that after the start's last one
+    assert epochs(after) == [*range(at + 1, EPOCHS + 1)]
+    given, kept = parameters(start), parameters(last)
+    assert given.keys() == kept.keys()
+    assert all(torch.equal(given[name], kept[name]) for name in given)
+
+
+def test_a_failed_start_stops_what_builds_on_it_alone(chain: Chain) -> None:
+    assert chain.status != 0
+    broken = Path(chain.training('broken').output).with_name('job.log')
+    *_, missing, summary = chain.printed.rstrip().splitlines()
+    assert (missing, summary) == (f'not done: row "orphan", seed 0; see {broken}', '1 of 2 rows done')
+    assert "'encoding' must be one of" in broken.read_text()
+    assert not Path(chain.training('orphan').output).parent.exists()
