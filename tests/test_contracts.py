@@ -47,7 +47,7 @@ HEADS = {
 # registered classes that are neither: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
     'METRICS': {'ConfidenceCorrelation'},
-    'MODELS': {'RLELoss', 'RealNVP', 'StackedHourglass', 'ZukoFlow'},
+    'MODELS': {'MultiStageHead', 'MultiStageResNet', 'RLELoss', 'RealNVP', 'StackedHourglass', 'ZukoFlow'},
 }
 
 every_codec = pytest.mark.parametrize(

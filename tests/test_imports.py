@@ -219,8 +219,8 @@ PUBLIC = {
     'mmpose_ext.evaluation': ['ConfidenceCorrelation'],
     'mmpose_ext.apis': ['convert_checkpoint'],
     'mmpose_ext.models': ['backbones', 'heads', 'losses'],
-    'mmpose_ext.models.backbones': ['StackedHourglass'],
-    'mmpose_ext.models.heads': ['BaseHead', 'HeatmapHead'],
+    'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass'],
+    'mmpose_ext.models.heads': ['BaseHead', 'HeatmapHead', 'MultiStageHead'],
     'mmpose_ext.models.layers': [
         'Flow',
         'Hourglass',
@@ -234,7 +234,7 @@ PUBLIC = {
         'map_layers',
         'residual_modules',
     ],
-    'mmpose_ext.models.utils': ['gather_keypoints', 'gather_targets'],
+    'mmpose_ext.models.utils': ['gather_keypoints', 'gather_stage_targets', 'gather_targets'],
 }
 
 

@@ -165,6 +165,11 @@ class MultiStageResNet(ResNet):
             return F.avg_pool2d(maps, int(self.scale))
         return maps if self.scale == 1 else F.interpolate(maps, scale_factor=1 / self.scale, mode='nearest')
 
+    def train(self, mode: bool = True) -> 'MultiStageResNet':
+        """As ResNet's, which freezes layers again; returns the network, as torch's modules do and ResNet does not."""
+        super().train(mode)
+        return self
+
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Give conv4 and conv5 of a plain ResNet to every stage before the modules below look for theirs."""
         wanted = [stage.state_dict() for stage in self.stages]

@@ -4,7 +4,8 @@ from .base import BaseHead
 from .heatmap_head import HeatmapHead
 from .integral_head import IntegralHead
 from .map_head import MapHead
+from .multi_stage_head import MultiStageHead
 from .regression_head import RegressionHead
 from .rle_head import RLEHead
 
-__all__ = ['BaseHead', 'HeatmapHead', 'IntegralHead', 'MapHead', 'RLEHead', 'RegressionHead']
+__all__ = ['BaseHead', 'HeatmapHead', 'IntegralHead', 'MapHead', 'MultiStageHead', 'RLEHead', 'RegressionHead']
