@@ -85,7 +85,11 @@ def config_of(job: Job) -> Config:
         (dict(columns=['AP']), r"'columns' of table a/b must be a mapping, got \['AP'\]"),
         (dict(stages=[]), r"'stages' of table a/b must be a mapping, got \[\]"),
         (dict(order_by='AR'), r"'order_by' of table a/b must be one of the columns \['AP'\], got 'AR'"),
-        (dict(scale='percent'), r"'scale' of table a/b must be a number, got 'percent'"),
+        (dict(columns=dict(AP=1)), r"'column \"AP\"' of table a/b must be a metric, or one for each data set, got 1"),
+        (dict(columns=dict(AP=dict(coco=1))), r"'column \"AP\"' of table a/b must be a metric, .*, got {'coco': 1}"),
+        (dict(columns=dict(AP=dict(coco='coco/AP'))), r"'order_by' of .* must be a column with a metric on synthetic"),
+        (dict(scale='percent'), r"'scale' of table a/b must be a number, or one for each data set, got 'percent'"),
+        (dict(scale=dict(coco='percent')), r"'scale' of table a/b must be a number, .*, got {'coco': 'percent'}"),
         (dict(stages=dict(one=dict(confg={}))), r"'stage \"one\"' of table a/b must be a mapping with .*, got .*confg"),
         (dict(stages=dict(one=dict(config='x.py'))), r"'config of stage \"one\"' .* to files, got 'x.py'"),
         (dict(stages=dict(one=dict(config={}, options=[]))), r"'options of stage \"one\"' .* a mapping, got \[\]"),
@@ -107,6 +111,25 @@ def test_faults_in_a_table_are_named(values: dict[str, Any], message: str) -> No
     changed()
     with pytest.raises(ValueError, match=message):
         changed(**values)
+
+
+def test_columns_and_scale_may_differ_between_data_sets() -> None:
+    stages = dict(one=dict(config=dict(mpii='a.py', synthetic='b.py')))
+    columns = dict(score=dict(mpii='PCK', synthetic='coco/AP'), AP75=dict(synthetic='coco/AP .75'), time='time')
+    rows = [dict(name='one', stage='one', paper=dict(score=90))]
+    table = changed(columns=columns, scale=dict(synthetic=100), order_by='score', stages=stages, rows=rows)
+    assert table.on('mpii').columns == dict(score='PCK', time='time')
+    assert table.on('mpii').scale == 1
+    assert table.on('synthetic').columns == {'score': 'coco/AP', 'AP75': 'coco/AP .75', 'time': 'time'}
+    assert table.on('synthetic').scale == 100
+    assert table.on('mpii').rows == table.rows
+    plain = find_table('dark/decoding')
+    assert plain.on('coco') == plain.on('synthetic') == plain
+
+
+def test_plans_have_the_columns_of_their_data_set() -> None:
+    columns = dict(AP=dict(synthetic='coco/AP', coco='AP'), AR=dict(coco='AR'))
+    assert jobs_plan(changed(columns=columns)).table.columns == dict(AP='coco/AP')
 
 
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
@@ -207,9 +230,9 @@ def test_rows_of_mpii_are_the_configs_that_carry_their_figures() -> None:
     assert [threshold for threshold, _ in means] == [0.5, 0.5, 0.1, 0.1]
 
 
-def test_rows_of_the_synthetic_set_differ_as_the_papers_do() -> None:
+def test_rows_of_darks_synthetic_tables_differ_as_the_papers_do() -> None:
     """The same codec on both data sets, but for the sizes and what goes with them."""
-    for name in [name for name, data in PAIRS if data == 'synthetic']:
+    for name in [name for name, data in PAIRS if data == 'synthetic' and name.startswith('dark/')]:
         table = find_table(name)
         ours, papers = (jobs_plan(table, data=data) for data in ('synthetic', 'coco'))
         sizes = []
@@ -235,12 +258,14 @@ def test_every_row_builds(name: str, data: str, mmpose_scope: None) -> None:
     for job in jobs_plan(name, data=data).jobs:
         config = config_of(job)
         model = build_without_weights(json.dumps(config.model.to_dict(), sort_keys=True))
-        # the network's maps are those of the codec
-        width, height = config.model.head.decoder.input_size
+        # the network's maps, those of the last stage if there are several, are those of the codec; without one: points
+        head = config.model.head
+        width, height = head.decoder.input_size
         with torch.device('meta'), torch.no_grad():
-            maps = model.eval().head(model.backbone(torch.empty(1, 3, height, width)))
-        columns, rows = config.model.head.decoder.heatmap_size
-        assert maps.shape == (1, config.model.head.out_channels, rows, columns)
+            outputs = model.eval().head(model.backbone(torch.empty(1, 3, height, width)))
+        maps = outputs[-1] if isinstance(outputs, tuple) else outputs
+        joints = head.out_channels if 'out_channels' in head else head.num_joints
+        assert maps.shape == (1, joints, *reversed(head.decoder.get('heatmap_size', (2,))))
 
 
 # ---------------------------------------------------------------------------------------------

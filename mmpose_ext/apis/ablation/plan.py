@@ -53,7 +53,7 @@ class Plan:
     """All jobs of a table on one data set.
 
     Args:
-        table: The table.
+        table: The table on that data set, see :meth:`Table.on`.
         data: The data set.
         seeds: Number of trainings of each stage that is not shared.
         jobs: Trainings and tests, every one after those it needs.
@@ -227,6 +227,7 @@ def make_plan(table: Table, data: str, seeds: int, work_dir: Path, options: Mapp
         raise ValueError(f"'data' must be one of {', '.join(table.data_sets)} for table {table.name}, got {data!r}")
     if seeds < 1:
         raise ValueError(f"'seeds' must be a whole number > 0, got {seeds!r}")
+    table = table.on(data)
     _check(table, work_dir, options or {})
     planner = _Planner(table, data, work_dir, options or {})
     for seed in range(seeds):

@@ -20,6 +20,11 @@ A table is a yaml file; ``dark/decoding`` names ``configs/dark/tables/decoding.y
         options: {model.head.decoder.decoding: dark}
         paper: {AP: 68.4, AP75: 77.4}
 
+A column may have another metric on each data set, or none on some, where it is left out; a scale may differ, too::
+
+    columns: {PCKh or AP: {mpii: PCK, synthetic: coco/AP}, AP75: {synthetic: coco/AP .75}}
+    scale: {synthetic: 100}
+
 ``uses`` sets options to checkpoints: ``{model.teacher.checkpoint: teacher}`` is the last one of the stage ``teacher``,
 which is trained before, with the same seed. With ``shared: true`` a stage is trained once, with seed 0, for all seeds.
 """
@@ -74,11 +79,11 @@ class Table:
     name: str
     title: str
     source: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, Any]
     order_by: str
     stages: Mapping[str, Stage]
     rows: tuple[Row, ...]
-    scale: float = 1.0
+    scale: Any = 1.0
     note: str = ''
 
     @property
@@ -86,6 +91,16 @@ class Table:
         """Data sets that every stage has a config for, in the order of the file."""
         first, *others = (stage.config for stage in self.stages.values())
         return tuple(data for data in first if all(data in config for config in others))
+
+    def on(self, data: str) -> 'Table':
+        """The table on one data set: the columns that have a metric there, each with its name, and one scale."""
+        found = {
+            column: metric.get(data) if isinstance(metric, Mapping) else metric
+            for column, metric in self.columns.items()
+        }
+        columns = {column: metric for column, metric in found.items() if metric is not None}
+        scale = self.scale.get(data, 1.0) if isinstance(self.scale, Mapping) else self.scale
+        return replace(self, columns=columns, scale=scale)
 
     @classmethod
     def from_dict(cls, name: str, content: Mapping[str, Any]) -> 'Table':
@@ -105,8 +120,12 @@ class Table:
         columns = content['columns']
         if content['order_by'] not in columns:
             raise _fault(name, 'order_by', f'one of the columns {[*columns]}', content['order_by'])
-        if not isinstance(content.get('scale', 1.0), int | float):
-            raise _fault(name, 'scale', 'a number', content['scale'])
+        for column, metric in columns.items():
+            if not all(isinstance(text, str) for text in _each(metric)):
+                raise _fault(name, f'column "{column}"', 'a metric, or one for each data set', metric)
+        scale = content.get('scale', 1.0)
+        if not all(isinstance(number, int | float) for number in _each(scale)):
+            raise _fault(name, 'scale', 'a number, or one for each data set', scale)
         stages = {key: _stage(name, key, value) for key, value in content['stages'].items()}
         _check_uses(name, stages)
         listed = content['rows'] if isinstance(content['rows'], list) else []
@@ -117,11 +136,19 @@ class Table:
         if not table.data_sets:
             configs = {key: [*stage.config] for key, stage in stages.items()}
             raise _fault(name, 'config of the stages', 'for at least one data set that all have', configs)
+        for data in table.data_sets:
+            if table.order_by not in table.on(data).columns:
+                raise _fault(name, 'order_by', f'a column with a metric on {data}', table.order_by)
         return table
 
 
 def _fault(table: str, key: str, allowed: str, came: Any) -> ValueError:
     return ValueError(f"'{key}' of table {table} must be {allowed}, got {came!r}")
+
+
+def _each(value: Any) -> list[Any]:
+    """A value, or those for each data set."""
+    return [*value.values()] if isinstance(value, Mapping) else [value]
 
 
 def _stage(table: str, name: str, content: Any) -> Stage:
