@@ -3,18 +3,30 @@ import pytest
 import torch
 from mmpose.codecs import MSRAHeatmap
 
-from mmpose_ext.functional import heatmap_to_input, input_to_heatmap, input_to_unit, unit_to_input
+from mmpose_ext.functional import (
+    heatmap_to_input,
+    heatmap_to_unit,
+    input_to_heatmap,
+    input_to_unit,
+    unit_to_heatmap,
+    unit_to_input,
+)
 
 INPUT, HEATMAP = (192, 256), (48, 32)  # different strides on x and y
+# there, back, and the sizes that both take
+PAIRS = [
+    (input_to_heatmap, heatmap_to_input, (INPUT, HEATMAP)),
+    (input_to_unit, unit_to_input, (INPUT,)),
+    (heatmap_to_unit, unit_to_heatmap, (HEATMAP,)),
+]
 
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
 @pytest.mark.parametrize('axes', [2, 3])
-@pytest.mark.parametrize(('there', 'back'), [(input_to_heatmap, heatmap_to_input), (input_to_unit, unit_to_input)])
-def test_there_and_back(kind, axes, there, back):
+@pytest.mark.parametrize(('there', 'back', 'sizes'), PAIRS)
+def test_there_and_back(kind, axes, there, back, sizes):
     points = np.random.default_rng(0).normal(50, 80, (4, 7, axes))
     points = torch.from_numpy(points) if kind == 'torch' else points
-    sizes = (INPUT, HEATMAP) if there is input_to_heatmap else (INPUT,)
     moved = there(points, *sizes)
     assert type(moved) is type(points)
     assert moved.dtype == points.dtype
@@ -29,7 +41,16 @@ def test_cell_i_sits_at_pixel_i_times_stride(as_array):
     cells = as_array([[0.0, 0.0], [1.0, 1.0], [12.0, 10.0]])
     expected = [[0, 0], [4, 8], [48, 80]]
     np.testing.assert_allclose(heatmap_to_input(cells, INPUT, HEATMAP), expected)
-    np.testing.assert_allclose(input_to_unit(as_array(expected), INPUT), [[0, 0], [4 / 192, 8 / 256], [0.25, 80 / 256]])
+    unit = [[0, 0], [4 / 192, 8 / 256], [0.25, 80 / 256]]
+    np.testing.assert_allclose(input_to_unit(as_array(expected), INPUT), unit)
+    np.testing.assert_allclose(heatmap_to_unit(cells, HEATMAP), unit)
+
+
+def test_the_ways_round_agree():
+    points = np.random.default_rng(0).uniform(-10, 300, (5, 2))
+    cells, unit = input_to_heatmap(points, INPUT, HEATMAP), input_to_unit(points, INPUT)
+    np.testing.assert_allclose(unit_to_heatmap(unit, HEATMAP), cells)
+    np.testing.assert_allclose(heatmap_to_unit(cells, HEATMAP), unit)
 
 
 def test_convention_is_that_of_mmpose():
