@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 from mmengine.structures import InstanceData
+from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
@@ -40,6 +41,21 @@ def make_samples(
         sample.gt_instances = InstanceData(transformed_keypoints=points[None], keypoints_visible=flags[None])
         samples.append(sample)
     return samples
+
+
+def pack_targets(samples: Sequence[PoseDataSample], codec: dict[str, Any]) -> list[PoseDataSample]:
+    """The samples as a pipeline with ``GenerateTarget`` leaves them: with targets, without transformed keypoints."""
+    packed = []
+    for sample in samples:
+        results = dict(
+            img=np.zeros((*codec['input_size'][::-1], 3), np.uint8),
+            transformed_keypoints=sample.gt_instances.transformed_keypoints,
+            keypoints_visible=sample.gt_instances.keypoints_visible,
+            dataset_keypoint_weights=np.ones(sample.gt_instances.transformed_keypoints.shape[1], np.float32),
+            **sample.metainfo,
+        )
+        packed.append(PackPoseInputs()(GenerateTarget(encoder=dict(codec))(results))['data_samples'])
+    return packed
 
 
 def make_features(batch: int, channels: int, size: Sequence[int], seed: int = 0) -> tuple[Tensor]:
