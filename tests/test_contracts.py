@@ -46,7 +46,7 @@ HEADS = {
 }
 # registered classes that are neither: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
-    'METRICS': {'ConfidenceCorrelation'},
+    'METRICS': {'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
     'MODELS': {'MultiStageHead', 'MultiStageResNet', 'RLELoss', 'RealNVP', 'StackedHourglass', 'ZukoFlow'},
 }
 

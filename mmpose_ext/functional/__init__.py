@@ -20,6 +20,7 @@ from .likelihood import (
 )
 from .oks import keypoint_oks
 from .pck import heatmap_pck, pck
+from .pck_curve import area_under_curve, normalized_distances, pck_curve
 from .peaks import find_peaks, quarter_shift
 from .reduce import weighted_reduce
 from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
@@ -27,6 +28,7 @@ from .spread import expected_oks
 
 __all__ = [
     'SCORES',
+    'area_under_curve',
     'base_log_density',
     'bounded_log_sigma',
     'calibration_error',
@@ -54,8 +56,10 @@ __all__ = [
     'keypoint_oks',
     'likelihood_loss',
     'modulated_patches',
+    'normalized_distances',
     'one_hot_targets',
     'pck',
+    'pck_curve',
     'pearson',
     'quarter_shift',
     'render_gaussians',
