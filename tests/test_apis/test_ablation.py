@@ -257,6 +257,9 @@ def build_without_weights(model: str) -> torch.nn.Module:
 def test_every_row_builds(name: str, data: str, mmpose_scope: None) -> None:
     for job in jobs_plan(name, data=data).jobs:
         config = config_of(job)
+        for key, _, value in (argument.partition('=') for argument in job.command):
+            if key.startswith('model.') and value.startswith('/results/'):
+                config.merge_from_dict({key: None})  # another stage's checkpoint, which is not there
         model = build_without_weights(json.dumps(config.model.to_dict(), sort_keys=True))
         # the network's maps, those of the last stage if there are several, are those of the codec; without one: points
         head = config.model.head

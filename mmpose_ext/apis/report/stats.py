@@ -64,9 +64,9 @@ def compare_order(
     for one, other in combinations(paper, 2):
         first, second = (one, other) if paper[one] >= paper[other] else (other, one)
         figures, others = ours.get(first, {}), ours.get(second, {})
-        if first in shared and second not in shared:
+        if first in shared:
             figures = {seed: figure for seed in others for figure in figures.values()}
-        elif second in shared and first not in shared:
+        elif second in shared:
             others = {seed: figure for seed in figures for figure in others.values()}
         differences = [figures[seed] - others[seed] for seed in figures if seed in others]
         mean, spread = mean_and_spread(differences)
