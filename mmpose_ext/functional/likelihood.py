@@ -41,7 +41,8 @@ def bounded_log_sigma(raw_sigma: Tensor, min_sigma: float = 1e-6) -> Tensor:
     """
     check_positive('min_sigma', min_sigma)
     log_sigma = F.logsigmoid(raw_sigma)
-    return log_sigma + (math.log(min_sigma) - log_sigma).clamp(min=0).detach()
+    # a difference that is exactly 0 carries the gradient past the clamp
+    return log_sigma.detach().clamp(min=math.log(min_sigma)) + (log_sigma - log_sigma.detach())
 
 
 def standardise(difference: Tensor, log_sigma: Tensor) -> Tensor:

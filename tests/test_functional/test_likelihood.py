@@ -1,0 +1,157 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Laplace, MultivariateNormal, Normal
+
+from mmpose_ext.functional import (
+    base_log_density,
+    bounded_log_sigma,
+    likelihood_loss,
+    standard_normal_log_density,
+    standardise,
+)
+
+
+def likelihood_loop(log_sigma, log_q, log_g, counting):
+    """The loss of each joint in float64, the sum over its axes, as the equations have it."""
+    people, joints, axes = log_sigma.shape
+    loss = torch.zeros(people, joints, dtype=torch.float64)
+    for n in range(people):
+        for k in range(joints):
+            for d in range(axes):
+                scale = log_sigma[n, k, d].double()
+                if log_q is not None:
+                    loss[n, k] -= log_q[n, k, d]
+                if counting == 'paper':  # one Jacobian of the product Q(e) G(e)
+                    loss[n, k] += scale
+                if counting == 'released':  # each density is taken to the label's space, and G counts on every axis
+                    loss[n, k] += (log_q is not None) * scale
+                    loss[n, k] += 0 if log_g is None else scale - log_g[n, k]
+            if log_g is not None and counting == 'paper':
+                loss[n, k] -= log_g[n, k]
+    return loss
+
+
+# ---------------------------------------------------------------------------------------------
+# sigma
+
+
+def test_log_sigma_is_the_logarithm_of_the_sigmoid():
+    raw = torch.linspace(-13.5, 110, 500)
+    expected = -torch.log1p((-raw.double()).exp())
+    np.testing.assert_allclose(bounded_log_sigma(raw), expected, rtol=1e-6, atol=1e-38)
+
+
+@pytest.mark.parametrize('min_sigma', [1e-6, 1e-3, 0.5])
+def test_log_sigma_has_a_floor(min_sigma):
+    raw = torch.tensor([-110.0, -1000.0, -3e38, math.log(min_sigma) - 10])
+    np.testing.assert_allclose(bounded_log_sigma(raw, min_sigma), math.log(min_sigma), rtol=1e-6)
+    assert bounded_log_sigma(torch.tensor(5.0), min_sigma) > math.log(min_sigma)
+
+
+def test_gradient_of_log_sigma_does_not_know_the_floor():
+    """d log sigmoid(r) / dr = sigmoid(-r), so that a sigma below the floor can come back."""
+    raw = torch.tensor([-110.0, -20.0, -10.0, 0.0, 3.0, 110.0], requires_grad=True)
+    bounded_log_sigma(raw).sum().backward()
+    np.testing.assert_allclose(raw.grad, (-raw.detach().double()).sigmoid(), rtol=1e-5, atol=1e-38)
+
+
+def test_standardised_error_is_that_of_the_programs():
+    difference, raw = torch.randn(5, 7, 2), 4 * torch.randn(5, 7, 2)
+    expected = difference.double() / (raw.double().sigmoid() + 1e-9)
+    np.testing.assert_allclose(standardise(difference, bounded_log_sigma(raw)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('min_sigma', [0, -1.0, float('nan'), float('inf')])
+def test_bad_floor(min_sigma):
+    with pytest.raises(ValueError, match=r"'min_sigma' must be a finite number > 0, got "):
+        bounded_log_sigma(torch.zeros(1), min_sigma)
+
+
+# ---------------------------------------------------------------------------------------------
+# densities
+
+errors = torch.cat((torch.randn(200, generator=torch.Generator().manual_seed(0)) * 10, torch.zeros(1)))
+
+
+@pytest.mark.parametrize('constant', ['exact', 'released'])
+def test_gaussian_is_torchs(constant):
+    expected = Normal(0.0, 1.0).log_prob(errors.double())
+    np.testing.assert_allclose(base_log_density(errors, 'gaussian', constant), expected, rtol=1e-5)
+
+
+def test_exact_laplace_is_torchs():
+    expected = Laplace(0.0, 1.0).log_prob(errors.double())
+    np.testing.assert_allclose(base_log_density(errors), expected, rtol=1e-5)
+
+
+def test_released_laplace():
+    """The authors' program: log(sigma / amp) + |d| / (sqrt(2) sigma) with amp = 1 / sqrt(2 pi)."""
+    sigma, distance = 0.25, 0.6
+    expected = math.log(sigma / (1 / math.sqrt(2 * math.pi))) + distance / (math.sqrt(2) * sigma)
+    log_q = base_log_density(torch.tensor(distance / sigma), 'laplace', 'released')
+    np.testing.assert_allclose(math.log(sigma) - log_q, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ('distribution', 'constant', 'integral'),
+    [('laplace', 'exact', 1), ('laplace', 'released', 2 / math.sqrt(math.pi)), ('gaussian', 'exact', 1)],
+)
+def test_integral_of_the_density(distribution, constant, integral):
+    points = torch.linspace(-40, 40, 80001, dtype=torch.float64)
+    density = base_log_density(points, distribution, constant).exp()
+    np.testing.assert_allclose(torch.trapezoid(density, points), integral, rtol=1e-6)
+
+
+@pytest.mark.parametrize('dim', [2, 3])
+def test_standard_normal_is_torchs(dim):
+    points = 5 * torch.randn(4, 9, dim)
+    expected = MultivariateNormal(torch.zeros(dim), torch.eye(dim)).log_prob(points)
+    np.testing.assert_allclose(standard_normal_log_density(points), expected, rtol=1e-6)
+
+
+# ---------------------------------------------------------------------------------------------
+# the loss
+
+
+@pytest.mark.parametrize('dim', [2, 3])
+@pytest.mark.parametrize('counting', ['released', 'paper'])
+@pytest.mark.parametrize('terms', ['rle', 'dle', 'base'])
+def test_loss_is_the_loops(dim, counting, terms):
+    log_sigma, log_q, log_g = torch.randn(3, 5, dim), torch.randn(3, 5, dim), torch.randn(3, 5)
+    log_q = None if terms == 'dle' else log_q
+    log_g = None if terms == 'base' else log_g
+    found = likelihood_loss(log_sigma, log_q, log_g, counting)
+    assert found.shape == (3, 5, dim)
+    expected = likelihood_loop(log_sigma, log_q, log_g, counting)
+    np.testing.assert_allclose(found.sum(-1), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (dict(log_q=None, log_g=None), "'log_q' must be a tensor where 'log_g' is None, got None"),
+        (dict(log_sigma=torch.zeros(2, 3)), r"'log_sigma' must have shape \(B, K, D\), got shape \(2, 3\)"),
+        (dict(log_q=torch.zeros(2, 3, 3)), r"'log_q' must have shape .* D=2, got shape \(2, 3, 3\)"),
+        (dict(log_g=torch.zeros(2, 4)), r"'log_g' must have shape \(B, K\) with B=2, K=3, got shape \(2, 4\)"),
+        (dict(counting='twice'), "'counting' must be one of 'released', 'paper', got 'twice'"),
+    ],
+)
+def test_bad_arguments(change, message):
+    arguments = dict(log_sigma=torch.zeros(2, 3, 2), log_q=torch.zeros(2, 3, 2), log_g=torch.zeros(2, 3))
+    with pytest.raises(ValueError, match=message):
+        likelihood_loss(**arguments | change)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (('cauchy', 'exact'), "'distribution' must be one of 'laplace', 'gaussian', got 'cauchy'"),
+        (('laplace', 'mine'), "'constant' must be one of 'exact', 'released', got 'mine'"),
+    ],
+)
+def test_bad_distribution(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        base_log_density(torch.zeros(1), *arguments)
