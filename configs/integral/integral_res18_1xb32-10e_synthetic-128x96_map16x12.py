@@ -1,0 +1,10 @@
+"""I1 from H1's weights with maps of an eighth of the input (as in table 2)."""
+
+_base_ = 'integral_res18_1xb32-10e_synthetic-128x96_h1-map16x12.py'
+
+model = dict(
+    head=dict(loss_coord=dict(type='mmpose_ext.CoordinateLoss'), loss_heatmap=None, decoder=dict(heatmap_type=None))
+)
+# it refines: half of the first stage's rate
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+load_from = 'work_dirs/integral_res18_1xb32-10e_synthetic-128x96_h1-map16x12/epoch_10.pth'

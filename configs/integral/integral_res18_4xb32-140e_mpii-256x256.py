@@ -1,0 +1,8 @@
+"""I1 from H1's weights, ResNet-18, MPII 256x256 (table 3)."""
+
+_base_ = 'integral_res18_4xb32-140e_mpii-256x256_h1.py'
+
+model = dict(
+    head=dict(loss_coord=dict(type='mmpose_ext.CoordinateLoss'), loss_heatmap=None, decoder=dict(heatmap_type=None))
+)
+load_from = 'work_dirs/integral_res18_4xb32-140e_mpii-256x256_h1/epoch_140.pth'

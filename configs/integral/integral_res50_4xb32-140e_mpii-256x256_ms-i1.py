@@ -1,0 +1,10 @@
+"""MS-I1: in every stage L1 of the expectation, from MS-H1's weights (table 4)."""
+
+_base_ = 'integral_res50_4xb32-140e_mpii-256x256_ms-h1.py'
+
+model = dict(
+    head=dict(
+        head=dict(loss_coord=dict(type='mmpose_ext.CoordinateLoss'), loss_heatmap=None), decoder=dict(heatmap_type=None)
+    )
+)
+load_from = 'work_dirs/integral_res50_4xb32-140e_mpii-256x256_ms-h1/epoch_140.pth'
