@@ -173,7 +173,10 @@ def test_oks_of_people_is_that_of_coco_metric(use_area):
     evaluation._prepare()
     oks = np.concatenate([np.diag(evaluation.computeOks(picture, 1)) for picture in range(10)])
     meta = made_up(sigma=sigmas)
-    figures = measure(build_metric(meta, use_area=use_area), make_samples((annotations, points, confidences)))
+    samples = make_samples((annotations, points, confidences))
+    for sample in samples[:9]:  # MMPose cuts a box off at the border of the picture
+        sample.gt_instances.bboxes -= (0, 0, 15, 15)
+    figures = measure(build_metric(meta, use_area=use_area), samples)
     assert figures['Pearson (person)'] == pytest.approx(stats.pearsonr(confidences.mean(1), oks)[0], rel=1e-4)
 
 
@@ -191,7 +194,8 @@ def test_sigmas_and_areas_change_the_figures():
 
 def test_another_field():
     annotations, points, confidences = make_people()
-    spread = np.stack([0.5 * (1 - confidences), 1.5 * (1 - confidences)], -1)  # mean over the axes: 1 - confidence
+    noise = np.random.default_rng(1).normal(size=confidences.shape)
+    spread = np.stack([1 - confidences + noise, 1 - confidences - noise], -1)  # mean over the axes: 1 - confidence
     samples = [
         make_sample(annotation, point, np.ones(5), keypoint_sigmas=torch.from_numpy(sigma[None]))
         for annotation, point, sigma in zip(annotations, points, spread, strict=True)

@@ -102,6 +102,9 @@ def test_calibration_error_by_hand():
     assert calibration_error(np.array([0.75, 0.76, 0.1]), np.array([1, 0, 0.4])) == pytest.approx((2 * 0.255 + 0.3) / 3)
     assert calibration_error(np.array([0.0, 1.0]), np.array([0.0, 1.0])) == 0
     assert calibration_error(np.array([0.0, 1.0]), np.array([1.0, 0.0])) == 1
+    # 1 belongs to the last bin, and what is above it too
+    assert calibration_error(np.array([0.95, 1.0]), np.array([1.0, 0.9])) == pytest.approx(0.025)
+    assert calibration_error(np.array([0.95, 1.1]), np.array([1.0, 1.0])) == pytest.approx(0.025)
     # calibrated, and useless to tell good from bad
     assert calibration_error(np.full(4, 0.5), np.array([0, 1, 0, 1])) == 0
 
