@@ -13,19 +13,25 @@ import torch
 import yaml
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
+from mmpose.apis import inference_topdown, init_model
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS, MODELS
+from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS
 
 from mmpose_ext import config_path
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
-DARK = [leaf for leaf in LEAVES if leaf.parent.name == 'dark']
+DARK, INTEGRAL = ([leaf for leaf in LEAVES if leaf.parent.name == method] for method in ('dark', 'integral'))
 
 NAME = re.compile(
-    r'(?P<method>\w+)_(?P<backbone>res\d+|hrnet-w\d+)_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e_'
-    r'(?P<data>coco|mpii|synthetic)-(?P<height>\d+)x(?P<width>\d+)'
-    r'(_(?P<encoding>biased|unbiased)-(?P<decoding>argmax|shift|dark)(?P<no_modulation>-no-modulation)?)?'
+    r'(?P<method>[a-z]+)_(?P<backbone>res\d+|hrnet-w\d+)_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e_'
+    r'(?P<data>coco|mpii|synthetic)-(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
+)
+VARIANTS = dict(
+    dark=re.compile(r'(?P<encoding>biased|unbiased)-(?P<decoding>argmax|shift|dark)(?P<no_modulation>-no-modulation)?'),
+    integral=re.compile(
+        r'(?P<stages>ms-)?(?P<row>[hi][123]|i-star|i1-joint|i1-l2|r1)?((^|-)map(?P<rows>\d+)x(?P<columns>\d+))?'
+    ),
 )
 DATA_SETS = dict(coco='CocoDataset', mpii='MpiiDataset', synthetic='CocoDataset')
 
@@ -59,9 +65,14 @@ each_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
 
 
 def parse(leaf: Path) -> dict[str, Any]:
+    """The parts of a leaf's name; those that it does not have are None."""
     match = NAME.fullmatch(leaf.stem)
     assert match, f'{leaf.stem} must read {NAME.pattern}'
-    return {key: int(text) if text and text.isdigit() else text for key, text in match.groupdict().items()}
+    variants = VARIANTS[match['method']]
+    parts = variants.fullmatch(match['variant']) if match['variant'] else None
+    assert parts or not match['variant'], f'{match["variant"]} must read {variants.pattern}'
+    found = match.groupdict() | (parts.groupdict() if parts else dict.fromkeys(variants.groupindex))
+    return {key: int(text) if text and text.isdigit() else text for key, text in found.items()}
 
 
 def steps(pipeline: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -95,6 +106,8 @@ def fake_person(metainfo: dict[str, Any]) -> dict[str, Any]:
 def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
     cfg = Config.fromfile(leaf)
     cfg.model.backbone.init_cfg = None  # no download
+    size = cfg.model.head.decoder.get('heatmap_size')
+    cfg.model.test_cfg.output_heatmaps = size is not None
     model = MODELS.build(cfg.model)
     metainfo = metainfo_of(cfg)
     with torch.no_grad():  # gradients are tested with the heads; the widest network would take half a minute
@@ -102,13 +115,15 @@ def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
             model.data_preprocessor(pseudo_collate([Compose(pipeline[1:])(fake_person(metainfo))]))
             for pipeline in (cfg.train_dataloader.dataset.pipeline, cfg.test_dataloader.dataset.pipeline)
         )
-        losses = model.train()(**train, mode='loss')
+        loss, _ = model.parse_losses(model.train()(**train, mode='loss'))  # their sum
         (sample,) = model.eval()(**test, mode='predict')
-    assert losses['loss_kpt'] > 0
-    assert torch.isfinite(losses['loss_kpt'])
+    assert loss > 0
+    assert torch.isfinite(loss)
     assert sample.pred_instances.keypoints.shape == (1, metainfo['num_keypoints'], 2)
     assert np.isfinite(sample.pred_instances.keypoints).all()
     assert sample.pred_instances.keypoint_scores.shape == (1, metainfo['num_keypoints'])
+    if size is not None:
+        assert sample.pred_fields.heatmaps.shape == (metainfo['num_keypoints'], *reversed(size))
 
 
 @each_leaf
@@ -117,7 +132,8 @@ def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
     codec, backbone = cfg.model.head.decoder, cfg.model.backbone
     assert name['method'] == leaf.parent.name
     if name['backbone'].startswith('res'):
-        assert (backbone.type, backbone.depth) == ('ResNet', int(name['backbone'][3:]))
+        kind = 'mmpose_ext.MultiStageResNet' if name.get('stages') else 'ResNet'
+        assert (backbone.type, backbone.depth) == (kind, int(name['backbone'][3:]))
     else:
         width = int(name['backbone'].removeprefix('hrnet-w'))
         assert backbone.type == 'HRNet'
@@ -128,20 +144,18 @@ def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
     assert cfg.train_dataloader.dataset.type == DATA_SETS[name['data']]
     assert name['data'] in cfg.data_root
     assert tuple(codec.input_size) == (name['width'], name['height'])
-    if name['method'] == 'dark':
-        built = MODELS.build(cfg.model.head).decoder
-        assert built.encoding == (name['encoding'] or 'unbiased')
-        assert built.decoding == (name['decoding'] or 'dark')
-        assert (built.blur_kernel_size is None) == bool(name['no_modulation'])
 
 
 @each_leaf
 def test_parts_agree(leaf: Path, mmpose_scope: None) -> None:
     cfg = Config.fromfile(leaf)
-    codec = cfg.model.head.decoder
-    width, height = codec.input_size
-    assert tuple(codec.heatmap_size) == (width // 4, height // 4)
-    assert cfg.model.head.out_channels == metainfo_of(cfg)['num_keypoints']
+    head = cfg.model.head
+    width, height = head.decoder.input_size
+    if 'heatmap_size' in head.decoder:
+        stride = 8 if parse(leaf).get('rows') else 4
+        assert tuple(head.decoder.heatmap_size) == (width // stride, height // stride)
+    joints = head.out_channels if 'out_channels' in head else head.num_joints
+    assert joints == metainfo_of(cfg)['num_keypoints']
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         pipeline = loader.dataset.pipeline
         assert [tuple(step.input_size) for step in steps(pipeline, 'TopdownAffine')] == [(width, height)]
@@ -161,8 +175,20 @@ def test_leaf_is_short_and_survives_a_dump(leaf: Path, tmp_path: Path) -> None:
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
 
 
+# ---------------------------------------------------------------------------------------------
+# DARK
+
+
+@pytest.mark.parametrize('leaf', DARK, ids=lambda leaf: leaf.stem)
+def test_darks_name_says_which_codec_is_inside(leaf: Path, mmpose_scope: None) -> None:
+    name, codec = parse(leaf), KEYPOINT_CODECS.build(Config.fromfile(leaf).model.head.decoder)
+    assert codec.encoding == (name['encoding'] or 'unbiased')
+    assert codec.decoding == (name['decoding'] or 'dark')
+    assert (codec.blur_kernel_size is None) == bool(name['no_modulation'])
+
+
 @pytest.mark.parametrize('leaf', [leaf for leaf in DARK if 'synthetic' not in leaf.stem], ids=lambda leaf: leaf.stem)
-def test_recipe_is_the_papers(leaf: Path) -> None:
+def test_darks_recipe_is_the_papers(leaf: Path) -> None:
     name, cfg = parse(leaf), Config.fromfile(leaf)
     sigma, kernel, batch, epochs, milestones, scale, rotation, half_body = RECIPE[
         name['backbone'], name['data'], name['height']
@@ -181,6 +207,147 @@ def test_recipe_is_the_papers(leaf: Path) -> None:
     assert [step.prob for step in steps(pipeline, 'RandomHalfBody')] == ([] if half_body is None else [half_body])
     assert [step.direction for step in steps(pipeline, 'RandomFlip')] == ['horizontal']
     assert cfg.model.test_cfg.flip_test
+
+
+# ---------------------------------------------------------------------------------------------
+# integral regression
+
+# Rows of the paper's table 1, and what its text compares; None is I1. Norm of the loss on points, loss on maps, what
+# maps the codec draws, and the row whose weights it starts from.
+ROWS = {
+    'h1': (None, 'KeypointMSELoss', 'gaussian', None),
+    'h2': (None, 'HeatmapCrossEntropyLoss', 'one_hot', None),
+    'h3': (None, 'HeatmapBCELoss', 'disk', None),
+    None: ('l1', None, None, 'h1'),
+    'i1': ('l1', None, None, 'h1'),  # so called in names of multi-stage networks only
+    'i2': ('l1', None, None, 'h2'),
+    'i3': ('l1', None, None, 'h3'),
+    'i-star': ('l1', None, None, None),
+    'i1-joint': ('l1', 'KeypointMSELoss', 'gaussian', None),
+    'i1-l2': ('l2', None, None, 'h1'),
+}
+TABLE_1 = {'h1', 'h2', 'h3', None, 'i2', 'i3', 'i-star', 'r1'}
+# of the codec where no wider cells say otherwise: sigma in cells, radius in pixels
+SYNTHETIC_MAPS = {128: (1.5, 7.5), 64: (1, 5)}
+
+
+@pytest.mark.parametrize('leaf', INTEGRAL, ids=lambda leaf: leaf.stem)
+def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) -> None:
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    with torch.device('meta'):
+        head = MODELS.build(cfg.model.head)
+    if name['row'] == 'r1':
+        assert cfg.model.head.type == 'mmpose_ext.RegressionHead'
+        assert head.loss_module.norm == 'l1'
+        assert cfg.load_from is None
+        return
+    if name['stages']:
+        assert cfg.model.head.type == 'mmpose_ext.MultiStageHead'
+        assert head.loss_weights is None  # one loss for each stage, all with the same weight
+        (head,) = head.heads
+    norm, loss, maps, start = ROWS[name['row']]
+    assert type(head).__name__ == 'IntegralHead'
+    assert (head.loss_coord.norm if head.loss_coord else None) == norm
+    assert (type(head.loss_heatmap).__name__ if head.loss_heatmap else None) == loss
+    assert head.decoder.heatmap_type == maps
+    assert head.decoding == ('integral' if norm else 'shift')
+    assert (head.beta, head.debias) == (1, False)
+    assert (cfg.load_from is None) == (start is None)
+
+
+@pytest.mark.parametrize(
+    'leaf',
+    [leaf for leaf in INTEGRAL if ROWS.get(parse(leaf)['row'], [None])[-1]],
+    ids=lambda leaf: leaf.stem,
+)
+def test_second_stages_start_from_the_first(leaf: Path, mmpose_scope: None) -> None:
+    """``load_from`` is where the heat-map twin leaves its last weights, and every one of them fits."""
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    maps = f'map{name["rows"]}x{name["columns"]}' if name['rows'] else None
+    variant = '-'.join(part for part in (ROWS[name['row']][-1], maps) if part)
+    stem = leaf.stem.removesuffix(f'_{name["variant"]}') + f'_{name["stages"] or ""}{variant}'
+    first = CONFIGS / 'integral' / f'{stem}.py'
+    assert first in LEAVES
+    twin = Config.fromfile(first)
+    assert cfg.load_from == f'work_dirs/{first.stem}/epoch_{twin.train_cfg.max_epochs}.pth'
+    assert cfg.train_dataloader == twin.train_dataloader
+    with torch.device('meta'):
+        weights, needed = (MODELS.build(one.model).state_dict() for one in (twin, cfg))
+    assert {key: value.shape for key, value in weights.items()} == {key: value.shape for key, value in needed.items()}
+
+
+@pytest.mark.parametrize(
+    'leaf', [leaf for leaf in INTEGRAL if 'synthetic' not in leaf.stem], ids=lambda leaf: leaf.stem
+)
+def test_integral_recipe_is_the_papers(leaf: Path, mmpose_scope: None) -> None:
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    assert name['processes'] * name['batch'] == 128
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
+    (schedule,) = cfg.param_scheduler
+    assert (schedule.type, [*schedule.milestones]) == ('MultiStepLR', [90, 120])
+    assert cfg.optim_wrapper.optimizer.lr * schedule.gamma**2 == pytest.approx(1e-5)
+    assert cfg.train_cfg.max_epochs == 140
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    (box,) = steps(pipeline, 'RandomBBoxTransform')
+    assert (box.shift_factor, box.shift_prob) == (0.02, 1)
+    assert (box.scale_factor, box.rotate_factor, box.rotate_prob) == ((0.75, 1.25), 60, 0.6)
+    assert [step.direction for step in steps(pipeline, 'RandomFlip')] == ['horizontal']
+    assert not steps(pipeline, 'RandomHalfBody')
+    assert cfg.model.backbone.init_cfg.checkpoint == f'torchvision://resnet{cfg.model.backbone.depth}'
+    if name['row'] == 'r1':
+        return
+    codec = KEYPOINT_CODECS.build(cfg.model.head.decoder)
+    assert (codec.sigma, codec.radius) == (1, 15)
+    layers = cfg.model.backbone if name['stages'] else cfg.model.head
+    assert tuple(layers.deconv_out_channels) == (256,) * (2 if name['rows'] else 3)
+
+
+@pytest.mark.parametrize('leaf', [leaf for leaf in INTEGRAL if 'synthetic' in leaf.stem], ids=lambda leaf: leaf.stem)
+def test_integral_recipe_on_synthetic_people(leaf: Path, mmpose_scope: None) -> None:
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=2e-3 if cfg.load_from is None else 1e-3)
+    assert [metric.type for metric in cfg.test_evaluator] == ['CocoMetric', 'mmpose_ext.ConfidenceCorrelation']
+    if name['row'] != 'r1':
+        codec = KEYPOINT_CODECS.build(cfg.model.head.decoder)
+        sigma, radius = SYNTHETIC_MAPS[name['height']]
+        assert (codec.sigma, codec.radius) == (1 if name['rows'] else sigma, radius)
+
+
+@pytest.mark.parametrize(('data', 'height'), [('mpii', 256), ('synthetic', 128), ('synthetic', 64)])
+def test_table_1_is_complete(data: str, height: int) -> None:
+    names = [parse(leaf) for leaf in INTEGRAL]
+    rows = {
+        name['row']
+        for name in names
+        if (name['data'], name['height'], name['stages'], name['rows']) == (data, height, None, None)
+    }
+    assert rows >= TABLE_1 | {'i1-joint'}
+
+
+def test_integral_config_infers_with_mmposes_function(mmpose_scope: None) -> None:
+    """Two people in a picture, with the flip test; confidences are no constants."""
+    model = init_model(config_path('integral/integral_res18_1xb32-10e_synthetic-128x96'), device='cpu')
+    for parameter in model.head.parameters():
+        if parameter.dim() == 4:
+            parameter.data.normal_(std=0.2)  # their usual start is near zero, where every expectation is the middle
+    picture = np.random.default_rng(0).integers(0, 256, (300, 200, 3), np.uint8)
+    boxes = np.array([[10, 20, 90, 140], [100, 150, 190, 290]], np.float32)
+    people = inference_topdown(model, picture, boxes, bbox_format='xyxy')
+    assert len(people) == 2
+    for person, (left, top, right, bottom) in zip(people, boxes, strict=True):
+        (points,), (scores,) = person.pred_instances.keypoints, person.pred_instances.keypoint_scores
+        assert points.shape == (17, 2)
+        # the expectation never leaves the crop, which is the box, 1.25 times as large, with the input's aspect ratio
+        height = 1.25 * max(bottom - top, (right - left) * 4 / 3)
+        middle, half = np.array([left + right, top + bottom]) / 2, np.array([height * 3 / 4, height]) / 2
+        assert (np.abs(points - middle) <= half).all()
+        assert (np.ptp(points, axis=0) > 1).all()
+        assert ((scores > 0) & (scores < 1)).all()
+        assert np.ptp(scores) > 1e-3
+
+
+# ---------------------------------------------------------------------------------------------
+# the files
 
 
 def test_every_leaf_is_in_the_method_s_tables() -> None:
@@ -209,6 +376,7 @@ def test_base_files_are_named_apart_from_mmposes() -> None:
         ('COCO_ROOT', 'dark/dark_hrnet-w32_2xb64-210e_coco-128x96'),
         ('MPII_ROOT', 'dark/dark_hrnet-w32_4xb32-210e_mpii-256x256'),
         ('SYNTHETIC_ROOT', 'dark/dark_res18_1xb32-10e_synthetic-128x96'),
+        ('SYNTHETIC_ROOT', 'integral/integral_res18_1xb32-10e_synthetic-128x96'),
     ],
 )
 def test_data_root_is_one_environment_variable(variable: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
