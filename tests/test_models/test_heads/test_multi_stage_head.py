@@ -436,7 +436,7 @@ def test_a_few_steps_of_training_bring_all_stages_down():
     samples, pictures = people(batch=2), torch.rand(2, 3, *INPUT[::-1])
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     history = []
-    for _ in range(25):
+    for _ in range(15):
         losses = model.loss(pictures, samples)
         optimizer.zero_grad()
         total(losses).backward()
