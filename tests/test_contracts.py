@@ -46,6 +46,7 @@ HEADS = {
 }
 # registered classes that are neither: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
+    'DATASETS': {'FlicDataset', 'LspDataset'},
     'METRICS': {'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
     'MODELS': {'MultiStageHead', 'MultiStageResNet', 'RLELoss', 'RealNVP', 'StackedHourglass', 'ZukoFlow'},
 }

@@ -1,5 +1,6 @@
 """Data sets and transforms.
 
-Nothing is registered here so far: the configs use MMPose's data sets and transforms. The generator of synthetic people
-is in `mmpose_ext.datasets.synthetic` and is not imported here.
+The registry ``DATASETS`` imports the modules of the registered classes, ``lsp_dataset`` and ``flic_dataset``, at its
+first look-up: a new one is named there, in `mmpose_ext.registry`. Nothing is imported here, so that the generator of
+synthetic people, `mmpose_ext.datasets.synthetic`, starts without MMPose's data sets.
 """

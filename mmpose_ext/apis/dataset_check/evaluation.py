@@ -36,9 +36,9 @@ def check_evaluator(
         name = _name(one)
         if name == 'CocoMetric':
             findings += _check_coco_metric(one, dataset, ann_file, where)
-        elif name == 'MpiiPCKAccuracy' and not dataset.get('headbox_file'):
+        elif name in ('MpiiPCKAccuracy', 'PCKhAccuracy') and not dataset.get('headbox_file'):
             advice = "set headbox_file='<data_root>annotations/mpii_gt_val.mat' in the data set"
-            what = 'MpiiPCKAccuracy divides by the size of the head, and the data set has no headbox_file'
+            what = f'{name} divides by the size of the head, and the data set has no headbox_file'
             findings.append(Finding('error', 'evaluator', where, what, advice))
     if not dataset.get('test_mode', False):
         advice = 'in training mode a person that cannot be loaded is replaced by a random other one'

@@ -19,7 +19,7 @@ def check_boxes(records: Records, where: str, may_exceed: bool = False) -> list[
     Args:
         records: The annotations.
         where: 'train', 'val' or 'test'.
-        may_exceed: Whether boxes may reach beyond their picture, as MPII's squares around a person do.
+        may_exceed: Whether boxes may reach beyond their picture, as squares around a person do.
     """
     boxes, total = records.boxes, len(records.boxes)
     finite = np.isfinite(boxes).all(1)

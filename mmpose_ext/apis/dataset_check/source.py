@@ -10,6 +10,7 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.datasets.body import MpiiDataset
 from scipy.io import loadmat
 
+from mmpose_ext.datasets.crop_box_dataset import CropBoxDataset
 from mmpose_ext.registry import DATASETS
 
 from . import people
@@ -94,7 +95,7 @@ def open_source(
     elif issubclass(kind, BaseCocoStyleDataset):
         if kind._load_annotations is BaseCocoStyleDataset._load_annotations:
             form = 'coco'
-        counts = kind.parse_data_info is BaseCocoStyleDataset.parse_data_info
+        counts = kind.parse_data_info in (BaseCocoStyleDataset.parse_data_info, CropBoxDataset.parse_data_info)
     return Source(phase, config, pipeline, dataset, form, counts), check
 
 
@@ -154,7 +155,8 @@ def check_annotations(
     findings += check_joint_count(annotated if source.counts else None, len(names), predicted, phase)
     findings += check_joint_names(records.joint_names, names, phase)
     findings += people.check_filter(records, phase)
-    findings += people.check_boxes(records, phase, may_exceed=source.kind == 'mpii')
+    squares = source.kind == 'mpii' or isinstance(source.dataset, CropBoxDataset)
+    findings += people.check_boxes(records, phase, may_exceed=squares)
     findings += people.check_visibility(records, names, phase)
     findings += people.check_keypoints(records, phase)
     if annotated == len(names):

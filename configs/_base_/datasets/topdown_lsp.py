@@ -1,0 +1,51 @@
+"""Leeds Sports Poses with the extended training set. The files topdown_lsp-<height>x<width>.py add the size.
+
+tools/dataset_converters/lsp_to_coco.py writes the annotations; docs/datasets.md shows the folder.
+"""
+
+# The one place of the folder; LSP_ROOT in the environment overrides it.
+data_root = '{{$LSP_ROOT:data/lsp}}/'
+
+dataset_type = 'mmpose_ext.LspDataset'  # MMPoseInferencer asks for it, too
+
+# the boxes are the crops: of LSP the whole picture, of LSPET a square around the joints
+loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale', padding=1.0)]
+# scale s = .25, rotation r = 30, no half body (topdown_coco.py tells how s and r become these arguments)
+augmentation = [
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.75, 1.25), rotate_factor=60, rotate_prob=0.6),
+]
+# Training samples carry their keypoints in input pixels; the head draws its targets from them.
+packing = dict(type='PackPoseInputs', pack_transformed=True)
+
+train_dataloader = dict(
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        # without LSPET: lsp_train.json
+        ann_file='annotations/lsp_lspet_train.json',
+        data_prefix=dict(img=''),
+    ),
+)
+val_dataloader = dict(
+    batch_size=32,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file='annotations/lsp_test.json',
+        data_prefix=dict(img=''),
+        test_mode=True,
+    ),
+)
+test_dataloader = val_dataloader
+
+# PCK@0.2: 'PCK/Mean', 'PCK/AUC' and joint by joint
+val_evaluator = dict(type='mmpose_ext.TorsoPCKAccuracy')
+test_evaluator = val_evaluator

@@ -1,0 +1,125 @@
+"""Leeds Sports Poses and their extended training set, from joints.mat."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from mmpose_ext.datasets.lsp_dataset import LspDataset
+from mmpose_ext.functional import check_choice
+
+from .coco import CocoFile
+from .matlab import check_numbers, read_variable
+
+__all__ = ['convert_lsp']
+
+_PEOPLE = dict(lsp=2_000, lspet=10_000)  # of the releases
+_MARGIN = 1.25  # side of a crop by the longer side of the joints' extent; LSP's own pictures have about 1.3
+
+Person = tuple[str, Sequence[int], np.ndarray, np.ndarray, Sequence[float]]  # the arguments of CocoFile.add
+
+
+def convert_lsp(root: str | Path, origin: int = 1) -> list[Path]:
+    """Write LSP's annotations, and LSPET's where it is there, in COCO's format.
+
+    ======================================  ==========================================================================
+    ``lsp/joints.mat``, ``lsp/images``      the release of LSP: (3, 14, 2000), third row 1 for *occluded*
+    ``lspet/joints.mat``, ``lspet/images``  the release of LSPET: (14, 3, 10000), third column 1 for *labelled*
+    ``annotations/lsp_train.json``          the first half of LSP, 1 000 people
+    ``annotations/lsp_test.json``           the second half, 1 000 people
+    ``annotations/lspet_train.json``        LSPET, 10 000 people
+    ``annotations/lsp_lspet_train.json``    the first and the third, 11 000 people
+    ======================================  ==========================================================================
+
+    LSP's occluded joints are labelled (flag 1): the papers train and measure on them. LSPET's points without the flag
+    mean nothing (they lie at negative places) and get the flag 0.
+
+    The box is the crop: LSP's whole picture, which its authors cut to the person, so that the test needs no label; of
+    LSPET a square around the labelled joints, 1.25 times their extent, which is about as much as LSP's pictures show.
+
+    Args:
+        root: Folder with ``lsp`` and, if it is to be used, ``lspet``.
+        origin: Number of the first pixel in ``joints.mat``, which the authors do not tell; Matlab's is 1. It is
+            subtracted.
+
+    Returns:
+        The files written.
+
+    Raises:
+        FileNotFoundError: If ``lsp/joints.mat`` or a picture is missing.
+        ValueError: If a Matlab file or a picture cannot be read, or the joints are not as above.
+    """
+    check_choice('origin', origin, (0, 1))
+    root = Path(root)
+    lsp = list(_lsp(root, origin))
+    half = len(lsp) // 2
+    parts = dict(lsp_train=lsp[:half], lsp_test=lsp[half:])
+    if (root / 'lspet').is_dir():
+        parts['lspet_train'] = list(_lspet(root, origin))
+        parts['lsp_lspet_train'] = parts['lsp_train'] + parts['lspet_train']
+    else:
+        print(f"{root / 'lspet'} is not there: LSPET's 10 000 training pictures are left out", flush=True)
+    written = []
+    for name, people in parts.items():
+        file = CocoFile(LspDataset.METAINFO)
+        for person in people:
+            file.add(*person)
+        written.append(root / 'annotations' / f'{name}.json')
+        file.write(written[-1])
+    return written
+
+
+def _lsp(root: Path, origin: int) -> Iterator[Person]:
+    joints = _joints(root / 'lsp', '3 14 N', '; (14, 3, N) is the layout of LSPET')
+    for number, (x, y, occluded) in enumerate(joints, 1):
+        points = np.stack([x, y], 1) - origin
+        size = _picture_size(root, picture := f'lsp/images/im{number:04d}.jpg')
+        flags = np.where(np.isfinite(points).all(1), np.where(occluded, 1, 2), 0)
+        yield picture, size, points, flags, (0, 0, *size)
+
+
+def _lspet(root: Path, origin: int) -> Iterator[Person]:
+    joints = _joints(root / 'lspet', '14 3 N', '; (3, 14, N) is the layout of LSP')
+    for number, (x, y, labelled) in enumerate(joints, 1):
+        points = np.stack([x, y], 1) - origin
+        flags = np.where(np.isfinite(points).all(1) & (labelled > 0), 2, 0)
+        if flags.any():
+            size = _picture_size(root, picture := f'lspet/images/im{number:05d}.jpg')
+            yield picture, size, points, flags, _square(points[flags > 0], size)
+        else:
+            print(f'lspet: person {number} has no labelled joint and is left out', flush=True)
+
+
+def _joints(folder: Path, dims: str, hint: str) -> np.ndarray:
+    """x, y and flag of the 14 joints of N people, (N, 3, 14), from an array of the dimensions that the release has."""
+    path = folder / 'joints.mat'
+    joints = check_numbers('joints', str(path), read_variable(path, 'joints'), dims, hint)
+    joints = joints.transpose([dims.split().index(dim) for dim in ('N', '3', '14')])
+    wrong = joints[:, 2][~np.isin(joints[:, 2], (0, 1))]
+    if len(wrong):
+        raise ValueError(f"'joints' of {path} must have 0 and 1 as every third coordinate, got {wrong[0]:g}")
+    if len(joints) != _PEOPLE[folder.name]:
+        print(f'{path} has {len(joints)} people, and the release {_PEOPLE[folder.name]}', flush=True)
+    return joints
+
+
+def _square(points: np.ndarray, size: Sequence[int]) -> Sequence[float]:
+    """A square around points, [left, top, width, height]; the whole picture if they are one."""
+    low, high = points.min(0), points.max(0)
+    side = _MARGIN * (high - low).max()
+    if side <= 0:
+        return 0, 0, *size
+    left, top = (low + high - side) / 2
+    return left, top, side, side
+
+
+def _picture_size(root: Path, picture: str) -> tuple[int, int]:
+    """Width and height as MMPose's LoadImage finds them."""
+    path = root / picture
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} must be a picture, as joints.mat has joints of it, and does not exist')
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError(f'{path} must be a picture, got a file that OpenCV cannot read')
+    return pixels.shape[1], pixels.shape[0]
