@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(find_spec('snakemake') is None, reason="needs Sn
 ROOT = Path(__file__).resolve().parents[2]
 LEAF = sorted(path.name for path in (ROOT / 'configs/dark').glob('dark_res18_*_synthetic-128x96_biased-dark.py'))[0]
 EPOCHS = 4
+PATIENCE = 600  # seconds; a busy machine needs many
 CODEC = 'model.head.decoder'
 TINY: dict[str, Any] = {
     'train_cfg.max_epochs': EPOCHS,
@@ -92,7 +93,7 @@ class Bench:
     def run(self, table: str, *options: str) -> tuple[int, str]:
         process = self.start(table, *options)
         try:
-            printed, _ = process.communicate(timeout=200)
+            printed, _ = process.communicate(timeout=PATIENCE)
         except BaseException:
             kill(process)
             raise
@@ -102,7 +103,7 @@ class Bench:
         """Kill the runner and all that it started as soon as something is there."""
         process = self.start(table)
         try:
-            deadline = time.monotonic() + 200
+            deadline = time.monotonic() + PATIENCE
             while not reached():
                 assert process.poll() is None and time.monotonic() < deadline
                 time.sleep(0.005)
