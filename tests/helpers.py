@@ -86,6 +86,47 @@ def network_like_maps(
     return torch.from_numpy(maps), centers.astype(np.float32)
 
 
+def can_autocast(dtype: torch.dtype) -> bool:
+    """Whether this torch computes in ``dtype`` on the CPU, forwards and backwards: 2.1 does not in float16."""
+    try:
+        with torch.autocast('cpu', dtype, enabled=dtype != torch.float32):
+            torch.nn.Conv2d(2, 2, 1)(torch.rand(1, 2, 4, 4)).sum().backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+def train_on_hard_batches(
+    head: Any, size: Sequence[int], input_size: Sequence[int], dtype: torch.dtype, steps: int = 200
+) -> int:
+    """Train a head for 2 channels and 3 joints on features that grow up to 10000, every third batch without a joint.
+
+    Returns:
+        The number of steps whose gradient was not finite; they are left out, as the scaler of float16 training does.
+        Losses, parameters and predictions are finite, or this raises.
+    """
+    optimizer = torch.optim.SGD(head.train().parameters(), lr=0.01, momentum=0.9)
+    keypoints = random_keypoints(2, 3, input_size, margin=-10)
+    seen, unseen = (make_samples(keypoints, np.full((2, 3), flag, np.float32), input_size) for flag in (1, 0))
+    skipped = 0
+    for step in range(steps):
+        features = [10 ** (4 * step / steps) * feature for feature in make_features(2, 2, size, seed=step)]
+        with torch.autocast('cpu', dtype, enabled=dtype != torch.float32):
+            losses = head.loss(features, unseen if step % 3 == 2 else seen)
+        assert all(value.isfinite() for value in losses.values()), step
+        optimizer.zero_grad()
+        sum(value for name, value in losses.items() if 'loss' in name).backward()
+        if not torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0).isfinite():
+            skipped += 1
+            continue
+        optimizer.step()
+    assert all(parameter.isfinite().all() for parameter in head.parameters())
+    with torch.no_grad():
+        predictions = head.eval().predict(features, seen)
+    assert all(np.isfinite(one.keypoints).all() and np.isfinite(one.keypoint_scores).all() for one in predictions)
+    return skipped
+
+
 # ---------------------------------------------------------------------------------------------
 # oracles
 

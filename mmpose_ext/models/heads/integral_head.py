@@ -55,8 +55,8 @@ class IntegralHead(MapHead):
     ======== ============== ===================================== ===========
 
     Parameters are named as in ``HeatmapHead``, MMPose's and ours, so that ``load_from`` such a checkpoint starts I1.
-    Both losses at once with H1 need a ``beta`` of about 10: at 1 the softmax of a Gaussian with a maximum of 1 is nearly
-    uniform, so that no map suits both.
+    Both losses at once with H1 need a ``beta`` of about 10: at 1 the softmax of a Gaussian with a maximum of 1 is
+    nearly uniform, so that no map suits both.
 
     Args:
         *args: Those of :class:`MapHead`, which are those of MMPose's ``HeatmapHead``.
