@@ -902,7 +902,7 @@ def test_metainfo_of_the_documentation_is_right():
     assert [(one.level, one.check) for one in findings] == [('ok', 'metainfo')]
 
 
-@pytest.mark.parametrize('data', ['coco', 'mpii', 'synthetic'])
+@pytest.mark.parametrize('data', ['coco', 'flic', 'lsp', 'mpii', 'synthetic'])
 def test_tree_of_the_documentation_is_the_configs(data, monkeypatch):
     """Every file and folder that a config reads is in the tree below its data root."""
     monkeypatch.delenv(f'{data.upper()}_ROOT', raising=False)
