@@ -23,6 +23,14 @@ def dark_heatmap(**change):
     return dict(type='mmpose_ext.DarkHeatmap', input_size=INPUT, heatmap_size=HEATMAP, sigma=1.5, **change)
 
 
+def integral_label(heatmap_type=None, **change):
+    sizes = dict(input_size=INPUT, heatmap_size=HEATMAP)
+    return dict(type='mmpose_ext.IntegralLabel', **sizes, heatmap_type=heatmap_type, **change)
+
+
+REGRESSION_LABEL = dict(type='mmpose_ext.RegressionLabel', input_size=INPUT)
+COORDINATE_LOSS = dict(type='mmpose_ext.CoordinateLoss')
+
 # name -> configs, each a case of the contract
 CODECS = {
     'DarkHeatmap': [
@@ -30,7 +38,31 @@ CODECS = {
         dark_heatmap(encoding='biased', decoding='shift', blur_kernel_size=None),
         dark_heatmap(decoding='argmax', max_offset=None),
     ],
+    'IntegralLabel': [
+        integral_label(),
+        integral_label('gaussian', sigma=1.5),
+        integral_label('one_hot'),
+        integral_label('disk', radius=10.0),
+    ],
+    'RegressionLabel': [REGRESSION_LABEL],
 }
+# name -> what of the encoded a network learns to put out
+DECODED = {'DarkHeatmap': 'heatmaps', 'IntegralLabel': 'keypoint_labels', 'RegressionLabel': 'keypoint_labels'}
+
+
+def integral_head(decoder=None, **arguments):
+    """A case of the contract: a function of the number of joints."""
+    return lambda joints: dict(
+        type='mmpose_ext.IntegralHead',
+        in_channels=4,
+        out_channels=joints,
+        deconv_out_channels=(6,),
+        deconv_kernel_sizes=(4,),
+        decoder=decoder or integral_label(),
+        **arguments,
+    )
+
+
 # name -> functions of the number of joints; features have 4 channels and half of the maps' size
 HEADS = {
     'HeatmapHead': [
@@ -43,8 +75,45 @@ HEADS = {
             decoder=dark_heatmap(),
         ),
     ],
+    'IntegralHead': [
+        integral_head(loss_coord=COORDINATE_LOSS),
+        integral_head(loss_coord=COORDINATE_LOSS, beta=10.0, debias=True, score='spread'),
+        integral_head(
+            integral_label('gaussian'),
+            loss_coord=COORDINATE_LOSS,
+            loss_heatmap=dict(type='KeypointMSELoss', use_target_weight=True),
+            beta=10.0,
+            score='peak',
+        ),
+        integral_head(integral_label('gaussian'), loss_heatmap=dict(type='KeypointMSELoss', use_target_weight=True)),
+        integral_head(
+            integral_label('one_hot'), loss_heatmap=dict(type='mmpose_ext.HeatmapCrossEntropyLoss'), decoding='dark'
+        ),
+        integral_head(integral_label('disk'), loss_heatmap=dict(type='mmpose_ext.HeatmapBCELoss'), decoding='argmax'),
+    ],
+    'RegressionHead': [
+        lambda joints: dict(
+            type='mmpose_ext.RegressionHead', in_channels=4, num_joints=joints, decoder=REGRESSION_LABEL
+        ),
+    ],
 }
-# registered classes that are neither: registry -> names, tested in files of their own
+# name -> configs, and the shape of what a loss compares: points, or maps from 0 to 1; called with (output, target,
+# weights)
+LOSSES = {
+    'CoordinateLoss': [
+        (COORDINATE_LOSS, (2,)),
+        (dict(COORDINATE_LOSS, norm='l2', reduction='all', loss_weight=2.0), (3,)),
+    ],
+    'HeatmapBCELoss': [
+        (dict(type='mmpose_ext.HeatmapBCELoss'), (8, 6)),
+        (dict(type='mmpose_ext.HeatmapBCELoss', reduction='batch', loss_weight=2.0), (4, 8, 6)),
+    ],
+    'HeatmapCrossEntropyLoss': [
+        (dict(type='mmpose_ext.HeatmapCrossEntropyLoss'), (8, 6)),
+        (dict(type='mmpose_ext.HeatmapCrossEntropyLoss', beta=2.0, reduction='all', loss_weight=2.0), (4, 8, 6)),
+    ],
+}
+# registered classes that are none of these: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
     'DATASETS': {'FlicDataset', 'LspDataset'},
     'METRICS': {'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
@@ -56,6 +125,10 @@ every_codec = pytest.mark.parametrize(
 )
 every_head = pytest.mark.parametrize(
     'config_of', [pytest.param(config, id=f'{name}-{n}') for name in HEADS for n, config in enumerate(HEADS[name])]
+)
+every_loss = pytest.mark.parametrize(
+    ('config', 'tail'),
+    [pytest.param(*case, id=f'{name}-{n}') for name in LOSSES for n, case in enumerate(LOSSES[name])],
 )
 shapes = pytest.mark.parametrize(('batch', 'joints'), [(1, 1), (1, 5), (3, 1), (2, 17)])
 low_precision = pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=['fp16', 'bf16'])
@@ -83,6 +156,11 @@ difficult = pytest.mark.parametrize(
     'kind', ['inside', 'invisible', 'outside', 'far outside', 'unknown', 'at the corners']
 )
 NOTHING_TO_LEARN = ('invisible', 'outside', 'far outside', 'unknown')
+
+
+def decoded_of(config, encoded):
+    """The part of the encoded that the codec decodes."""
+    return encoded[DECODED[config['type'].partition('.')[2]]]
 
 
 def round_trip(config):
@@ -122,7 +200,7 @@ def cpu_can(dtype):
 
 
 def test_everything_registered_is_in_the_tables():
-    listed = {'KEYPOINT_CODECS': {*CODECS}, 'MODELS': {*HEADS}}
+    listed = {'KEYPOINT_CODECS': {*CODECS}, 'MODELS': {*HEADS, *LOSSES}}
     for name in registry.__all__:
         filled: Registry = getattr(registry, name)
         filled.import_from_location()
@@ -162,14 +240,14 @@ def test_codec_decodes_what_it_encoded(config, batch, joints):
     codec = KEYPOINT_CODECS.build(config)
     keypoints, visible = keypoints_of('inside', batch, joints)
     encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
-    encoded.pop('keypoint_weights')
-    found, scores = codec.batch_decode(*encoded.values())
+    outputs = decoded_of(config, encoded)
+    found, scores = codec.batch_decode(outputs)
     assert len(found) == len(scores) == batch
     for n in range(batch):
         assert found[n].shape == (1, joints, 2)
         assert scores[n].shape == (1, joints)
         assert np.abs(found[n] - keypoints[n]).max() < 4  # pixels, a cell of the map
-        alone = codec.decode(*(values[n].numpy() for values in encoded.values()))
+        alone = codec.decode(outputs[n].numpy())
         np.testing.assert_allclose(alone[0], found[n], atol=1e-3)
         np.testing.assert_allclose(alone[1], scores[n], atol=1e-6)
 
@@ -181,8 +259,7 @@ def test_codec_in_low_precision(config, dtype):
     keypoints, visible = keypoints_of('inside', 2, 5)
     encoded = codec.encode_batch(torch.from_numpy(keypoints).to(dtype), torch.from_numpy(visible).to(dtype))
     assert all(values.isfinite().all() for values in encoded.values())
-    encoded.pop('keypoint_weights')
-    found, scores = codec.batch_decode(*(values.to(dtype) for values in encoded.values()))
+    found, scores = codec.batch_decode(decoded_of(config, encoded).to(dtype))
     assert np.isfinite(scores).all()
     assert np.abs(np.concatenate(found) - keypoints).max() < 6  # pixels; bfloat16 keeps 8 bits
 
@@ -320,3 +397,74 @@ def test_head_without_a_codec_still_computes(config_of):
     head = MODELS.build({name: value for name, value in config.items() if name != 'decoder'}).eval()
     head.load_state_dict(with_codec.state_dict())
     np.testing.assert_array_equal(head(features_of(2)).detach(), with_codec(features_of(2)).detach())
+
+
+# ---------------------------------------------------------------------------------------------
+# losses
+
+
+def compared(tail, batch=2, joints=5):
+    """Outputs, targets and weights of a loss; some joints weigh nothing."""
+    generator = torch.Generator().manual_seed(0)
+    outputs = torch.randn(batch, joints, *tail, generator=generator)
+    targets = torch.rand(batch, joints, *tail, generator=generator)
+    weights = (torch.rand(batch, joints, generator=generator) < 0.6).float()
+    weights[0, 0] = 1
+    return outputs, targets, weights
+
+
+@every_loss
+@shapes
+def test_loss_is_finite_with_a_gradient(config, tail, batch, joints):
+    outputs, targets, weights = compared(tail, batch, joints)
+    loss = MODELS.build(config)(outputs.requires_grad_(), targets, weights)
+    assert loss.shape == ()
+    assert loss.isfinite() and loss > 0
+    loss.backward()
+    assert outputs.grad.isfinite().all()
+    assert (outputs.grad.flatten(2).abs().amax(-1) > 0).equal(weights > 0)
+
+
+@every_loss
+def test_loss_without_joints_is_zero_with_a_graph(config, tail):
+    outputs, targets, weights = compared(tail)
+    loss = MODELS.build(config)(outputs.requires_grad_(), targets, 0 * weights)
+    assert loss == 0
+    loss.backward()
+    assert (outputs.grad == 0).all()
+
+
+@every_loss
+def test_loss_is_linear_in_weights(config, tail):
+    outputs, targets, weights = compared(tail)
+    loss = MODELS.build(config)
+    np.testing.assert_allclose(
+        loss(outputs, targets, 0.25 * weights), 0.25 * loss(outputs, targets, weights), rtol=1e-6
+    )
+
+
+@every_loss
+@low_precision
+@pytest.mark.parametrize('autocast', [False, True])
+def test_loss_in_low_precision(config, tail, dtype, autocast):
+    outputs, targets, weights = compared(tail)
+    outputs = outputs.to(dtype).requires_grad_()
+    loss = MODELS.build(config)
+    expected = loss(outputs.detach().float(), targets, weights)
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        found = loss(outputs, targets, weights)
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found.item(), expected, rtol=1e-6)
+    found.backward()
+    assert outputs.grad.dtype == dtype
+    assert outputs.grad.isfinite().all()
+
+
+@every_loss
+def test_loss_survives_config_pickle_and_copy(config, tail):
+    loss, arguments = MODELS.build(config), compared(tail)
+    for other in (MODELS.build(round_trip(config)), pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss)):
+        assert other(*arguments) == loss(*arguments)
+        assert repr(other) == repr(loss)
+    assert all(f'{name}={value!r}' in repr(loss) for name, value in config.items() if name != 'type'), repr(loss)
+    assert not loss.state_dict(), 'a loss without parameters leaves checkpoints as they are'
