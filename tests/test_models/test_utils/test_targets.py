@@ -5,7 +5,7 @@ from helpers import make_samples, random_keypoints
 from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 
-from mmpose_ext.models.utils import gather_keypoints, gather_targets
+from mmpose_ext.models.utils import gather_keypoints, gather_stage_targets, gather_targets
 
 CPU = torch.device('cpu')
 
@@ -62,6 +62,26 @@ def test_packed_targets_go_first_and_need_no_codec():
     assert targets.keys() == {'heatmaps', 'keypoint_weights'}
     assert targets['heatmaps'].shape == (3, 2, 4, 3)
     assert targets['keypoint_weights'].tolist() == [[1, 0], [1, 1], [1, 2]]
+
+
+def test_stages_share_what_they_can():
+    """Keypoints are gathered once, and a codec that several stages name draws once."""
+    samples, first, second = make_samples(random_keypoints(3, 5, (96, 128))), RecordingCodec(), RecordingCodec()
+    targets = gather_stage_targets(samples, [first, second, first], CPU)
+    assert targets[0] is targets[2]
+    assert targets[1] is not targets[0]
+    assert targets[1]['keypoints'] is targets[0]['keypoints']
+    packed = [packed_sample(keypoint_weights=torch.ones(1, 2)) for _ in range(3)]
+    assert [one.keys() for one in gather_stage_targets(packed, [first, None], CPU)] == [
+        {'heatmaps', 'keypoint_weights'}
+    ] * 2
+
+
+def test_every_stages_codec_is_checked():
+    samples, other = make_samples(random_keypoints(3, 5, (96, 128))), RecordingCodec()
+    other.input_size = (64, 64)
+    with pytest.raises(ValueError, match=r"'input_size' of the pipeline .*\(64, 64\), got \(96, 128\)"):
+        gather_stage_targets(samples, [RecordingCodec(), other], CPU)
 
 
 @pytest.mark.cuda
