@@ -75,7 +75,8 @@ class HeatmapBCELoss(nn.Module):
 
     def probabilities(self, output: Tensor) -> Tensor:
         """What logits (B, K, H, W) stand for: the sigmoid of each cell."""
-        return output.sigmoid()
+        # float16 cannot tell large logits from each other any more
+        return output.float().sigmoid()
 
     def extra_repr(self) -> str:
         """Settings for ``repr``."""
