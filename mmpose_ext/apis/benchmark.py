@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-__all__ = ['Goal', 'compare_codecs', 'compare_imports', 'measure']
+__all__ = ['Goal', 'compare_codecs', 'compare_imports', 'measure', 'one_thread']
 
 BATCH, JOINTS, HEATMAP_SIZE = 64, 17, (48, 64)
 INPUT_SIZE = (4 * HEATMAP_SIZE[0], 4 * HEATMAP_SIZE[1])
@@ -53,7 +53,7 @@ class Goal:
     def report(self, times: Mapping[str, float]) -> str:
         """One line about the measured ratio."""
         bound = f'{"at least" if self.at_least else "at most"} {self.bound:g}'
-        return f'{self.name:44s} {self.ratio(times):6.1f}   {bound:12s} {"met" if self.is_met(times) else "MISSED"}'
+        return f'{self.name:44s} {self.ratio(times):6.3g}   {bound:12s} {"met" if self.is_met(times) else "MISSED"}'
 
 
 CODEC_GOALS = (
@@ -103,7 +103,8 @@ def measure(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Torch and OpenCV on one thread."""
     kept = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -162,7 +163,7 @@ def compare_codecs(rounds: int = 15, block: float = 0.1) -> tuple[list[str], boo
     Returns:
         The lines of a report, and whether every goal is met.
     """
-    with _one_thread():
+    with one_thread():
         times = measure(_codec_functions('cpu'), rounds, block)
     lines = [f'{BATCH} pictures x {JOINTS} joints, maps of 64x48, CPU, 1 thread, median of {rounds} rounds']
     lines += [f'  {name:42s} {1000 * seconds:9.3f} ms' for name, seconds in times.items()]
