@@ -670,6 +670,26 @@ def test_targets_by_the_pipeline_pass(world):
     assert matching(findings, 'info', 'codec-error', 'model', 'MSRAHeatmap')
 
 
+@pytest.mark.parametrize('kind', ['IntegralHead', 'RegressionHead'])
+def test_heads_of_coordinates_pass(world, kind):
+    """They are built, trained for a step and asked for scores like any other."""
+    codec = dict(input_size=world.head.decoder.input_size)
+    if kind == 'RegressionHead':
+        head = dict(num_joints=17, decoder=dict(codec, type='mmpose_ext.RegressionLabel'))
+    else:
+        codec.update(type='mmpose_ext.IntegralLabel', heatmap_size=world.head.decoder.heatmap_size)
+        loss = dict(type='KeypointMSELoss', use_target_weight=True)
+        head = dict(out_channels=17, deconv_out_channels=(8, 8, 8), decoder=codec, loss_heatmap=loss, beta=10.0)
+        head['loss_coord'] = dict(type='mmpose_ext.CoordinateLoss')
+    world.cfg.model.head = dict(head, type=f'mmpose_ext.{kind}', in_channels=64)
+    findings = world.check()
+    assert not has_errors(findings), format_findings(findings)
+    assert matching(findings, 'info', 'codec-error', 'model', '(Integral|Regression)Label, .* joints are off by 0.0000')
+    assert matching(findings, 'ok', 'loss', 'model')
+    scores = '1 to 1' if kind == 'RegressionHead' else r'0\.\d+ to 0\.\d+'
+    assert matching(findings, 'info', 'scores', 'model', f'the untrained network scores {scores} on')
+
+
 def test_combined_data_sets(world):
     """A combination is run as a whole; a fault in one of its parts is found."""
     metainfo = world.metainfo(lambda _: None)
@@ -812,6 +832,24 @@ def test_codecs_of_mmpose_are_measured(mmpose_scope, codec, limit):
     # only the height of a map's peak is a score
     told = [one.check for one in check_codec(codec, keypoints, labelled)]
     assert told == (['codec-error', 'scores'] if decoded.from_maps else ['codec-error'])
+
+
+@pytest.mark.parametrize('kind', ['gaussian', 'one_hot', 'disk', None, 'no maps at all'])
+def test_coordinates_lose_nothing(kind):
+    """Whatever maps a codec draws beside them: it decodes points, which have no score of their own."""
+    config = dict(type='mmpose_ext.RegressionLabel', input_size=(96, 128))
+    if kind != 'no maps at all':
+        config.update(type='mmpose_ext.IntegralLabel', heatmap_size=(24, 32), heatmap_type=kind)
+    codec, findings = build_codec(config)
+    assert not findings
+    keypoints = np.random.default_rng(0).uniform((-5, -5), (100, 132), (8, 17, 2)).astype(np.float32)
+    inside = ((keypoints >= 0) & (keypoints <= (95, 127))).all(-1)
+    decoded = encode_decode(codec, keypoints, np.ones((8, 17), bool))
+    assert (decoded.drawn == inside).all() and not decoded.from_maps
+    np.testing.assert_allclose(decoded.points[inside], keypoints[inside], atol=1e-4)
+    (told,) = check_codec(codec, keypoints, np.ones((8, 17), bool), 0.2)
+    assert (told.level, told.check) == ('info', 'codec-error')
+    assert re.search(rf'{inside.sum()} joints are off by 0\.0000 \(mean\)', told.what)
 
 
 def test_checkpoint_shows_the_scores_to_expect(world):
