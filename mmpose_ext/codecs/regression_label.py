@@ -104,8 +104,10 @@ class RegressionLabel(BaseKeypointCodec):
         """Coordinates of a batch in pixels.
 
         Args:
-            batch_coords: (B, K, 2) in unit coordinates, or (B, 1, K, 2) as MMPose's heads pass them.
-            batch_scores: (B, K); None: 1, because coordinates alone tell no confidence.
+            batch_coords: (B, K, 2) in unit coordinates, or (B, 1, K, 2) as MMPose's heads pass them; its ``RLEHead``
+                passes (B, 1, K, 4), with a sigma of each coordinate behind them.
+            batch_scores: (B, K); None: 1 minus the mean sigma, or 1 without sigmas, because coordinates alone tell no
+                confidence.
 
         Returns:
             For each picture the keypoints (1, K, 2) in input pixels, x first, and the scores (1, K), float32. A point
@@ -116,6 +118,9 @@ class RegressionLabel(BaseKeypointCodec):
         """
         if batch_coords.dim() == 4 and batch_coords.shape[1] == 1:
             batch_coords = batch_coords[:, 0]
+            if batch_scores is None and batch_coords.shape[-1] == 4:
+                batch_coords, sigmas = batch_coords.split(2, -1)
+                batch_scores = 1 - sigmas.float().mean(-1)
         sizes = check_shape('batch_coords', batch_coords, 'B K 2')
         points = unit_to_input(batch_coords.detach().float(), self.input_size)
         if batch_scores is None:

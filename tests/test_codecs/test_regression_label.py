@@ -235,6 +235,20 @@ def test_bad_arrays(method, arguments, message):
         getattr(RegressionLabel(INPUT), method)(*arguments)
 
 
+def test_decodes_what_mmposes_rle_head_passes():
+    """Points and sigmas in one tensor with an axis of people; MMPose's codec decodes them person by person."""
+    outputs = torch.rand(3, 1, 17, 4)
+    found, scores = RegressionLabel(INPUT).batch_decode(outputs)
+    theirs = MMPoseLabel(INPUT)
+    for n in range(3):
+        points, confidences = theirs.decode(outputs[n].numpy())
+        np.testing.assert_allclose(found[n], points, rtol=1e-6)
+        np.testing.assert_allclose(scores[n], confidences, atol=1e-6)
+    given = torch.rand(3, 17)
+    with pytest.raises(ValueError, match=r"'batch_coords' must have shape \(B, K, 2\), got shape \(3, 17, 4\)"):
+        RegressionLabel(INPUT).batch_decode(outputs, given)
+
+
 # ---------------------------------------------------------------------------------------------
 # CUDA
 

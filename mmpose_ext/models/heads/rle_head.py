@@ -1,6 +1,5 @@
 """Regression of coordinates and of how far they may be off, trained by a likelihood."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from mmpose_ext.functional import check_choice, check_positive, expected_oks, heatmap_to_unit, pck, soft_argmax
 from mmpose_ext.models.layers import map_layers
-from mmpose_ext.models.utils import average_points, average_scores
+from mmpose_ext.models.utils import average_points, average_scores, needed_targets
 from mmpose_ext.registry import MODELS
 
 from .base import BaseHead, Samples
@@ -26,12 +25,16 @@ class RLEHead(BaseHead):
 
     Parameters are named as in MMPose's ``RLEHead``, whose checkpoints load; with ``mean='integral'`` the layers that
     make the maps are named as in ``HeatmapHead``. The pooling is part of the head; a ``neck`` that has pooled already
-    does no harm.
+    does no harm to 'fc'.
+
+    Sigmas are those of the network: the flow reshapes the error in units of them, so that they are proportional to the
+    spread rather than equal to it. In the basic design they are in the flow's latent space.
 
     Args:
         in_channels: Channels of the last feature map.
         num_joints: Number of joints K.
-        loss: Config of the loss, called with (points, raw sigmas, labels, weights); default ``RLELoss``.
+        loss: Config of the loss, called with points, raw sigmas and labels (B, K, 2) and weights (B, K, 1); default
+            ``RLELoss``.
         mean: Where the points come from: 'fc', a fully connected layer on pooled features, or 'integral', the
             expectation under a softmax of maps (the paper's HRNet-W32 row). Sigmas come from pooled features.
         feature_norm: Divide the features of the points by their length, as the released program does.
@@ -41,7 +44,7 @@ class RLEHead(BaseHead):
         beta: With 'integral': factor of the logits before the softmax.
         decoder: Config of the codec.
         init_cfg: MMEngine's initialisation config; default normal weights, with standard deviation 0.01 in the fully
-            connected layer and 0.001 in the layers of the maps.
+            connected layer and those of the flow, and 0.001 in the layers of the maps.
         **layers: With 'integral': those of the maps, see :func:`mmpose_ext.models.layers.map_layers`.
 
     Raises:
@@ -50,7 +53,7 @@ class RLEHead(BaseHead):
 
     def __init__(
         self,
-        in_channels: int | Sequence[int],
+        in_channels: int,
         num_joints: int,
         loss: Mapping[str, Any] | None = None,
         mean: str = 'fc',
@@ -69,6 +72,8 @@ class RLEHead(BaseHead):
         check_positive('beta', beta)
         if mean == 'fc' and layers:
             raise ValueError(f"'mean' must be 'integral' where the head has layers of maps, got 'fc' with {[*layers]}")
+        if mean == 'integral' and feature_norm:
+            raise ValueError("'feature_norm' must be False with mean='integral', got True")
         self.in_channels = in_channels
         self.num_joints = num_joints
         self.mean = mean
@@ -76,43 +81,51 @@ class RLEHead(BaseHead):
         self.score = score
         self.score_scale = score_scale
         self.beta = beta
-        channels = in_channels if isinstance(in_channels, int) else math.prod(in_channels)
         if mean == 'integral':
-            self.deconv_layers, self.conv_layers, self.final_layer = map_layers(channels, num_joints, **layers)
+            self.deconv_layers, self.conv_layers, self.final_layer = map_layers(in_channels, num_joints, **layers)
         # for each joint x, y and their raw sigmas, or the latter alone
-        self.fc = nn.Linear(channels, num_joints * (4 if mean == 'fc' else 2))
+        self.fc = nn.Linear(in_channels, num_joints * (4 if mean == 'fc' else 2))
         self.loss_module = MODELS.build(dict(loss or dict(type='mmpose_ext.RLELoss')))
 
     @property
     def default_init_cfg(self) -> list[dict[str, Any]]:
-        """Initialisation where the config names none: MMPose's."""
+        """Initialisation where the config names none: MMPose's, that of the flow's layers included."""
         return [
             dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001),
             dict(type='Constant', layer='BatchNorm2d', val=1),
-            dict(type='Normal', layer=['Linear'], std=0.01, bias=0, override=dict(name='fc')),
+            dict(type='Normal', layer=['Linear'], std=0.01, bias=0),
         ]
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Points in unit coordinates and raw sigmas, (B, K, 4), of the last of the features, (B, in_channels, h, w)."""
-        features = pooled(feats)
-        if self.mean == 'integral':
-            maps = self.final_layer(self.conv_layers(self.deconv_layers(feats[-1])))
-            points = heatmap_to_unit(soft_argmax(maps, self.beta), (maps.shape[-1], maps.shape[-2]))
-            sigmas = self.fc(features).unflatten(-1, (self.num_joints, 2))
-            return torch.cat((points, sigmas.to(points.dtype)), -1)
-        if not self.feature_norm:
-            return self.fc(features).unflatten(-1, (self.num_joints, 4))
-        points, sigmas = F.linear(features, self.fc.weight).unflatten(-1, (self.num_joints, 4)).split(2, -1)
-        # float32: the square of a feature does not fit into float16
-        length = torch.linalg.vector_norm(features.float(), dim=-1).clamp(min=1e-12)[:, None, None]
-        joined = torch.cat((points / length, sigmas.to(length.dtype)), -1)
-        return joined + self.fc.bias.unflatten(-1, (self.num_joints, 4))
+        outputs = self._outputs(pooled(feats))
+        if self.mean == 'fc':
+            return outputs
+        maps = self.final_layer(self.conv_layers(self.deconv_layers(feats[-1])))
+        points = heatmap_to_unit(soft_argmax(maps, self.beta), (maps.shape[-1], maps.shape[-2]))
+        return torch.cat((points, outputs), -1)
+
+    def _outputs(self, features: Tensor) -> Tensor:
+        """The fully connected layer's outputs (B, K, 4), or (B, K, 2) without points, of features (B, in_channels).
+
+        In float32 whatever the network has: bfloat16 would put points half a pixel off, and a small sigma's gradient
+        does not fit into float16.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            dtype = torch.promote_types(features.dtype, torch.float32)
+            features, weight, bias = (tensor.to(dtype) for tensor in (features, self.fc.weight, self.fc.bias))
+            outputs = F.linear(features, weight).unflatten(-1, (self.num_joints, -1))
+            if self.feature_norm:
+                length = torch.linalg.vector_norm(features, dim=-1).clamp(min=1e-12)[:, None, None]
+                outputs = torch.cat((outputs[..., :2] / length, outputs[..., 2:]), -1)
+            return outputs + bias.unflatten(-1, (self.num_joints, -1))
 
     def losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``loss_kpt``, the negative log-likelihood of ``keypoint_labels`` with ``keypoint_weights``."""
         points, sigmas = outputs.split(2, -1)
-        labels, weights = targets['keypoint_labels'], targets['keypoint_weights']
-        return dict(loss_kpt=self.loss_module(points, sigmas, labels, weights))
+        labels, weights = needed_targets(targets, 'keypoint_labels', 'keypoint_weights')
+        # with an axis of length 1 for x and y, without which MMPose's RLELoss cannot multiply by them
+        return dict(loss_kpt=self.loss_module(points, sigmas, labels, weights[..., None]))
 
     def accuracy(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``acc_pose``: PCK at 5 % of the picture's sides."""
