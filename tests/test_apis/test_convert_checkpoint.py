@@ -318,6 +318,13 @@ def test_file_to_file(zipped, released, tmp_path):
         np.testing.assert_array_equal(value, expected[name])
 
 
+def test_nothing_is_written_of_what_does_not_fit(released, tmp_path):
+    torch.save(released('rle'), tmp_path / 'released.pt')
+    with pytest.raises(ValueError, match=r"'state_dict' must have"):
+        convert_file('dark_simple_baseline', str(tmp_path / 'released.pt'), str(tmp_path / 'new' / 'out.pth'))
+    assert not (tmp_path / 'new').exists()
+
+
 class _Evil:
     def __reduce__(self):
         return print, ('ran',)

@@ -50,9 +50,7 @@ def assert_same_function(ours, theirs, inputs):
 # the released definitions
 
 
-@pytest.mark.parametrize('stacks', [1, 3])
-@pytest.mark.parametrize('blocks', [1, 2])
-@pytest.mark.parametrize('size', [(64, 64), (128, 64)])
+@pytest.mark.parametrize(('stacks', 'blocks', 'size'), [(1, 1, (64, 64)), (3, 1, (128, 64)), (2, 2, (64, 128))])
 def test_same_function_as_fpd(stacks, blocks, size):
     theirs = published.randomise(published.FpdNet(stacks, 16, 5, blocks))
     ours = loaded(
