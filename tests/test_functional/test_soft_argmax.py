@@ -347,6 +347,14 @@ def test_debiasing_takes_the_partition_sum_as_it_is():
     assert debias_points(points, torch.tensor([[float('inf')]]), (5, 7)).tolist() == points.tolist()
 
 
+def test_the_background_counts_as_nine_tenths_at_most():
+    points = torch.tensor([[[3.02, 1.99]]])
+    # tenfold from the middle (3, 2), of whatever background there is from there on
+    for share in (0.9, 0.95, 1.0, 40.0):
+        found = debias_points(points, torch.tensor([[math.log(35 / share)]]), (5, 7))
+        np.testing.assert_allclose(found, [[[3.2, 1.9]]], atol=1e-4)
+
+
 # ---------------------------------------------------------------------------------------------
 # scores
 
