@@ -3,7 +3,13 @@
 _base_ = 'integral_res18_1xb32-10e_synthetic-64x64_h1-map8x8.py'
 
 model = dict(
-    head=dict(loss_coord=dict(type='mmpose_ext.CoordinateLoss'), loss_heatmap=None, decoder=dict(heatmap_type=None))
+    head=dict(
+        loss_coord=dict(type='mmpose_ext.CoordinateLoss'),
+        loss_heatmap=None,
+        # H1's maps go from 0 to 1: with the paper's beta of 1 a softmax of them is almost flat, and H1's work is lost
+        beta=20,
+        decoder=dict(heatmap_type=None),
+    )
 )
 # it refines: half of the first stage's rate
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
