@@ -125,12 +125,24 @@ LOSSES = {
         (dict(type='mmpose_ext.HeatmapCrossEntropyLoss'), (8, 6)),
         (dict(type='mmpose_ext.HeatmapCrossEntropyLoss', beta=2.0, reduction='all', loss_weight=2.0), (4, 8, 6)),
     ],
+    'HeatmapDistillationLoss': [
+        (dict(type='mmpose_ext.HeatmapDistillationLoss'), (8, 6)),
+        (dict(type='mmpose_ext.HeatmapDistillationLoss', kind='cross_entropy', loss_weight=2.0), (8, 6)),
+    ],
 }
 # registered classes that are none of these: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
     'DATASETS': {'FlicDataset', 'LspDataset'},
     'METRICS': {'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
-    'MODELS': {'MultiStageHead', 'MultiStageResNet', 'RLELoss', 'RealNVP', 'StackedHourglass', 'ZukoFlow'},
+    'MODELS': {
+        'MultiStageHead',
+        'MultiStageResNet',
+        'PoseDistiller',
+        'RLELoss',
+        'RealNVP',
+        'StackedHourglass',
+        'ZukoFlow',
+    },
 }
 
 every_codec = pytest.mark.parametrize(

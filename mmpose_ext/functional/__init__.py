@@ -7,6 +7,7 @@ map. Points have their axes last and x first. Keypoints are in input pixels unle
 from .checks import check_choice, check_positive, check_shape, check_size
 from .confidence import calibration_error, pearson, spearman
 from .dark import check_blur_kernel_size, dark_refine, modulated_patches
+from .distillation import heatmap_square_error, normalized_cross_entropy, resample
 from .gaussian import gaussian_targets, gaussian_vectors, render_gaussians
 from .grid import heatmap_to_input, heatmap_to_unit, input_to_heatmap, input_to_unit, unit_to_heatmap, unit_to_input
 from .joint_losses import coordinate_error, heatmap_binary_cross_entropy, heatmap_cross_entropy
@@ -49,6 +50,7 @@ __all__ = [
     'heatmap_binary_cross_entropy',
     'heatmap_cross_entropy',
     'heatmap_pck',
+    'heatmap_square_error',
     'heatmap_to_input',
     'heatmap_to_unit',
     'input_to_heatmap',
@@ -56,6 +58,7 @@ __all__ = [
     'keypoint_oks',
     'likelihood_loss',
     'modulated_patches',
+    'normalized_cross_entropy',
     'normalized_distances',
     'one_hot_targets',
     'pck',
@@ -63,6 +66,7 @@ __all__ = [
     'pearson',
     'quarter_shift',
     'render_gaussians',
+    'resample',
     'soft_argmax',
     'soft_argmax_scores',
     'spatial_softmax',

@@ -1,5 +1,5 @@
 """Models: importing this package fills the registry ``MODELS``."""
 
-from . import backbones, heads, losses
+from . import backbones, distillers, heads, losses
 
-__all__ = ['backbones', 'heads', 'losses']
+__all__ = ['backbones', 'distillers', 'heads', 'losses']

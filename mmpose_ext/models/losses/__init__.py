@@ -1,6 +1,7 @@
 """Losses: thin modules over ``mmpose_ext.functional``."""
 
 from .coordinate_loss import CoordinateLoss
+from .distillation_loss import HeatmapDistillationLoss
 from .heatmap_losses import HeatmapBCELoss, HeatmapCrossEntropyLoss
 from .rle_loss import RLELoss
 
@@ -8,5 +9,6 @@ __all__ = [
     'CoordinateLoss',
     'HeatmapBCELoss',
     'HeatmapCrossEntropyLoss',
+    'HeatmapDistillationLoss',
     'RLELoss',
 ]
