@@ -251,7 +251,9 @@ def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) ->
     assert (type(head.loss_heatmap).__name__ if head.loss_heatmap else None) == loss
     assert head.decoder.heatmap_type == maps
     assert head.decoding == ('integral' if norm else 'shift')
-    assert (head.beta, head.debias) == (1, False)
+    # of H1's maps, which go from 0 to 1, the paper's softmax is almost flat: too little for a short second stage
+    sharp = name['data'] == 'synthetic' and norm and name['row'] in (None, 'i1-joint', 'i1-l2')
+    assert (head.beta, head.debias) == (20 if sharp else 1, False)
     assert (cfg.load_from is None) == (start is None)
 
 
