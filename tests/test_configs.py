@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,32 @@ from mmpose_ext import config_path
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
-DARK, INTEGRAL = ([leaf for leaf in LEAVES if leaf.parent.name == method] for method in ('dark', 'integral'))
+DARK, INTEGRAL, RLE = (
+    [leaf for leaf in LEAVES if leaf.parent.name == method] for method in ('dark', 'integral', 'rle')
+)
 
 NAME = re.compile(
     r'(?P<method>[a-z]+)_(?P<backbone>res\d+|hrnet-w\d+)_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e_'
-    r'(?P<data>coco|mpii|synthetic)-(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
+    r'(?P<data>coco|mpii|synthetic|freihand|wflw|ap10k)-(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
 )
 VARIANTS = dict(
     dark=re.compile(r'(?P<encoding>biased|unbiased)-(?P<decoding>argmax|shift|dark)(?P<no_modulation>-no-modulation)?'),
     integral=re.compile(
         r'(?P<stages>ms-)?(?P<row>[hi][123]|i-star|i1-joint|i1-l2|r1)?((^|-)map(?P<rows>\d+)x(?P<columns>\d+))?'
     ),
+    rle=re.compile(
+        r'(?P<row>dle|basic|l1|l2|laplace|gaussian|q-gaussian|heatmap|integral|maf|nsf)|(?P<start>pretrained|scratch)|'
+        r'(?P<mean>integral)-mean|flow-(?P<layers>\d)x(?P<neurons>\d+)'
+    ),
 )
-DATA_SETS = dict(coco='CocoDataset', mpii='MpiiDataset', synthetic='CocoDataset')
+DATA_SETS = dict(
+    coco='CocoDataset',
+    mpii='MpiiDataset',
+    synthetic='CocoDataset',
+    freihand='FreiHandDataset',
+    wflw='WFLWDataset',
+    ap10k='AP10KDataset',
+)
 
 # The paper's program (its yaml files): sigma, kernel, pictures in a step, epochs, steps of the learning rate,
 # scale factor, rotation factor, probability of half a body.
@@ -79,6 +93,11 @@ def steps(pipeline: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [step for step in pipeline if step['type'] == kind]
 
 
+def without_zuko(cfg: Config) -> bool:
+    """Whether a config needs the library of other flows, and it is not there."""
+    return 'ZukoFlow' in cfg.pretty_text and not find_spec('zuko')
+
+
 def metainfo_of(cfg: Config) -> dict[str, Any]:
     return parse_pose_metainfo(DATASETS.get(cfg.train_dataloader.dataset.type).METAINFO)
 
@@ -105,6 +124,8 @@ def fake_person(metainfo: dict[str, Any]) -> dict[str, Any]:
 @each_leaf
 def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
     cfg = Config.fromfile(leaf)
+    if without_zuko(cfg):
+        pytest.skip('zuko is not installed')
     cfg.model.backbone.init_cfg = None  # no download
     size = cfg.model.head.decoder.get('heatmap_size')
     cfg.model.test_cfg.output_heatmaps = size is not None
@@ -349,6 +370,133 @@ def test_integral_config_infers_with_mmposes_function(mmpose_scope: None) -> Non
 
 
 # ---------------------------------------------------------------------------------------------
+# residual log-likelihood estimation
+
+# What the losses of the paper's rows differ in: flow, residual, distribution, reparameterised; None is RLE.
+LIKELIHOODS = {
+    None: ('RealNVP', True, 'laplace', True),
+    'dle': ('RealNVP', False, 'laplace', True),
+    'basic': ('RealNVP', False, 'gaussian', False),
+    'laplace': (None, True, 'laplace', True),
+    'gaussian': (None, True, 'gaussian', True),
+    'q-gaussian': ('RealNVP', True, 'gaussian', True),
+    'maf': ('MAF', True, 'laplace', True),
+    'nsf': ('NSF', True, 'laplace', True),
+}
+OTHER_HEADS = dict(l1='RegressionHead', l2='RegressionHead', heatmap='HeatmapHead', integral='IntegralHead')
+OURS = ('synthetic', 'freihand', 'wflw', 'ap10k')
+
+
+@pytest.mark.parametrize('leaf', RLE, ids=lambda leaf: leaf.stem)
+def test_rle_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) -> None:
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    if without_zuko(cfg):
+        pytest.skip('zuko is not installed')
+    with torch.device('cpu' if name['row'] in ('maf', 'nsf') else 'meta'):  # zuko computes where it is built
+        head = MODELS.build(cfg.model.head)
+    kind = type(head).__name__
+    assert kind == OTHER_HEADS.get(name['row'], 'RLEHead')
+    if kind == 'RegressionHead':
+        assert head.loss_module.norm == name['row']
+    if kind == 'IntegralHead':
+        assert (head.loss_coord.norm, head.loss_heatmap, head.beta, head.debias) == ('l1', None, 1, False)
+    if kind == 'HeatmapHead':
+        codec = head.decoder
+        sigma = {256: 2, 384: 3}[name['height']]
+        assert (codec.encoding, codec.decoding, codec.sigma) == ('biased', 'shift', sigma)
+    if kind != 'RLEHead':
+        return
+    loss = head.loss_module
+    flow = getattr(loss.flow_model, 'settings', {}).get('name') or (loss.flow_model and type(loss.flow_model).__name__)
+    assert (flow, loss.residual, loss.q_distribution, loss.reparameterized) == LIKELIHOODS[name['row']]
+    if flow == 'RealNVP':
+        sizes = (loss.flow_model.sizes['num_layers'], loss.flow_model.sizes['hidden_channels'])
+        assert sizes == (name['layers'] or 3, name['neurons'] or 64)
+    # the paper's HRNet has no pooled features that points could come from
+    assert head.mean == ('integral' if name['mean'] or name['backbone'].startswith('hrnet') else 'fc')
+    assert (head.score, head.feature_norm) == ('sigma', False)
+
+
+@pytest.mark.parametrize('leaf', [leaf for leaf in RLE if parse(leaf)['data'] not in OURS], ids=lambda leaf: leaf.stem)
+def test_rles_recipe_is_the_programs(leaf: Path) -> None:
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    assert name['processes'] * name['batch'] == 8 * 32
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
+    (schedule,) = cfg.param_scheduler
+    assert (schedule.type, [*schedule.milestones], schedule.gamma) == ('MultiStepLR', [170, 200], 0.1)
+    assert cfg.train_cfg.max_epochs == 270
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    (box,) = steps(pipeline, 'RandomBBoxTransform')
+    assert (box.scale_factor, box.rotate_factor, box.rotate_prob, box.shift_prob) == ((0.75, 1.25), 45, 0.5, 0)
+    (half,) = steps(pipeline, 'RandomHalfBody')
+    assert (half.min_total_keypoints, half.prob) == (4, 0.3)
+    assert [step.direction for step in steps(pipeline, 'RandomFlip')] == ['horizontal']
+    assert cfg.model.test_cfg.flip_test
+    coco, confidence = cfg.test_evaluator
+    assert coco.get('score_mode') == ('bbox_keypoint' if name['row'] in ('heatmap', 'integral') else 'bbox_rle')
+    assert confidence.type == 'mmpose_ext.ConfidenceCorrelation'
+    assert confidence.ann_file == coco.ann_file
+    if name['start'] != 'pretrained' and name['backbone'].startswith('res'):
+        assert cfg.model.backbone.init_cfg.checkpoint == f'torchvision://resnet{cfg.model.backbone.depth}'
+
+
+@pytest.mark.parametrize('leaf', RLE, ids=lambda leaf: leaf.stem)
+def test_backbones_start_from_the_heat_map_net(leaf: Path, mmpose_scope: None) -> None:
+    """The paper's rows with an asterisk, and all but one on synthetic people: every weight of the backbone fits."""
+    name, cfg = parse(leaf), Config.fromfile(leaf)
+    if name['data'] == 'synthetic' and name['start'] != 'scratch':
+        stem = f'integral/integral_res18_1xb32-10e_synthetic-{name["height"]}x{name["width"]}_h1'
+    elif name['start'] == 'pretrained':
+        stem = f'rle/{leaf.stem.removesuffix("pretrained")}heatmap'
+    else:
+        assert 'prefix' not in (cfg.model.backbone.init_cfg or {})
+        return
+    twin = Config.fromfile(config_path(stem))
+    start = f'work_dirs/{stem.partition("/")[2]}/epoch_{twin.train_cfg.max_epochs}.pth'
+    assert cfg.model.backbone.init_cfg == dict(type='Pretrained', prefix='backbone.', checkpoint=start)
+    assert cfg.load_from is None
+    with torch.device('meta'):
+        weights, needed = (MODELS.build(one.model.backbone).state_dict() for one in (twin, cfg))
+    assert {key: value.shape for key, value in weights.items()} == {key: value.shape for key, value in needed.items()}
+
+
+def test_starts_are_loaded(tmp_path: Path, mmpose_scope: None) -> None:
+    """Through MMEngine: the backbone has the checkpoint's weights, whatever its head was."""
+    cfg = Config.fromfile(config_path('rle/rle_res18_1xb32-10e_synthetic-64x64'))
+    heat_maps = MODELS.build(Config.fromfile(config_path('integral/integral_res18_1xb32-10e_synthetic-64x64_h1')).model)
+    torch.save(dict(state_dict=heat_maps.state_dict()), tmp_path / 'epoch_10.pth')
+    cfg.model.backbone.init_cfg.checkpoint = str(tmp_path / 'epoch_10.pth')
+    model = MODELS.build(cfg.model)
+    model.init_weights()
+    expected = heat_maps.backbone.state_dict()
+    assert all((value == expected[key]).all() for key, value in model.backbone.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ('data', 'rows'),
+    [
+        (
+            'coco-256x192',
+            {None, 'l1', 'l2', 'laplace', 'gaussian', 'q-gaussian', 'dle', 'basic', 'heatmap', 'integral'},
+        ),
+        (
+            'synthetic-128x96',
+            {None, 'l1', 'l2', 'laplace', 'gaussian', 'q-gaussian', 'dle', 'basic', 'maf', 'nsf'},
+        ),
+        ('synthetic-64x64', {None, 'l1', 'laplace'}),
+    ],
+)
+def test_tables_of_rle_are_complete(data: str, rows: set[str | None]) -> None:
+    assert {parse(leaf)['row'] for leaf in RLE if f'_{data}' in leaf.stem} == rows
+
+
+def test_every_leaf_of_rle_is_in_a_table_of_the_paper_or_said_not_to_be() -> None:
+    tables = ' '.join(path.read_text() for path in (CONFIGS / 'rle' / 'tables').glob('*.yaml'))
+    for leaf in RLE:
+        assert f'rle/{leaf.name}' in tables or 'not in the paper' in leaf.read_text().splitlines()[0], leaf.stem
+
+
+# ---------------------------------------------------------------------------------------------
 # the files
 
 
@@ -379,6 +527,11 @@ def test_base_files_are_named_apart_from_mmposes() -> None:
         ('MPII_ROOT', 'dark/dark_hrnet-w32_4xb32-210e_mpii-256x256'),
         ('SYNTHETIC_ROOT', 'dark/dark_res18_1xb32-10e_synthetic-128x96'),
         ('SYNTHETIC_ROOT', 'integral/integral_res18_1xb32-10e_synthetic-128x96'),
+        ('COCO_ROOT', 'rle/rle_res50_8xb32-270e_coco-256x192'),
+        ('SYNTHETIC_ROOT', 'rle/rle_res18_1xb32-10e_synthetic-128x96'),
+        ('FREIHAND_ROOT', 'rle/rle_res50_8xb32-210e_freihand-224x224'),
+        ('WFLW_ROOT', 'rle/rle_res50_8xb32-210e_wflw-256x256'),
+        ('AP10K_ROOT', 'rle/rle_res50_8xb32-210e_ap10k-256x256'),
     ],
 )
 def test_data_root_is_one_environment_variable(variable: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,10 @@
+"""AP-10K at 256x256."""
+
+_base_ = 'topdown_ap10k.py'
+
+input_size = (256, 256)
+crop = dict(type='TopdownAffine', input_size=input_size)
+
+train_dataloader = dict(dataset=dict(pipeline=[*_base_.loading, *_base_.augmentation, crop, _base_.packing]))
+val_dataloader = dict(dataset=dict(pipeline=[*_base_.loading, crop, dict(type='PackPoseInputs')]))
+test_dataloader = val_dataloader

@@ -1,0 +1,21 @@
+"""Integral regression, L1 of the expectation: ResNet-50, COCO 256x192 (table 2)."""
+
+_base_ = 'rle_res50_8xb32-270e_coco-256x192.py'
+
+model = dict(
+    head=dict(
+        _delete_=True,
+        type='mmpose_ext.IntegralHead',
+        in_channels=_base_.model.head.in_channels,
+        out_channels=17,
+        loss_coord=dict(type='mmpose_ext.CoordinateLoss'),
+        decoder=dict(
+            type='mmpose_ext.IntegralLabel',
+            input_size=_base_.input_size,
+            heatmap_size=tuple(side // 4 for side in _base_.input_size),
+            heatmap_type=None,
+        ),
+    )
+)
+val_evaluator = [dict(_base_.val_evaluator[0], score_mode='bbox_keypoint'), _base_.val_evaluator[1]]
+test_evaluator = val_evaluator
