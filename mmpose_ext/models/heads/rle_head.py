@@ -1,6 +1,7 @@
 """Regression of coordinates and of how far they may be off, trained by a likelihood."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -111,7 +112,8 @@ class RLEHead(BaseHead):
         In float32 whatever the network has: bfloat16 would put points half a pixel off, and a small sigma's gradient
         does not fit into float16.
         """
-        with torch.autocast(features.device.type, enabled=False):
+        # there is no autocast to be left on the meta device
+        with nullcontext() if features.is_meta else torch.autocast(features.device.type, enabled=False):
             dtype = torch.promote_types(features.dtype, torch.float32)
             features, weight, bias = (tensor.to(dtype) for tensor in (features, self.fc.weight, self.fc.bias))
             outputs = F.linear(features, weight).unflatten(-1, (self.num_joints, -1))
