@@ -39,9 +39,9 @@ class CoordinateLoss(nn.Module):
         """
         check_shape('weights', weights, 'B K', **check_shape('output', output, 'B K D'))
         counted = (weights > 0)[..., None]
-        # before the error is computed: 0 * NaN would be NaN in its gradient
-        output, target = torch.where(counted, output, 0.0), torch.where(counted, target, 0.0)
-        return self.loss_weight * weighted_reduce(coordinate_error(output, target, self.norm), weights, self.reduction)
+        # zeros before the error is computed, whose gradient would otherwise be 0 * NaN
+        error = coordinate_error(torch.where(counted, output, 0.0), target, self.norm)
+        return self.loss_weight * weighted_reduce(error, weights, self.reduction)
 
     def extra_repr(self) -> str:
         """Settings for ``repr``."""
