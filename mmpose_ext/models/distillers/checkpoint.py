@@ -75,7 +75,7 @@ def read_weights(path: str, name: str = 'checkpoint') -> Mapping[str, Tensor]:
             checkpoint = torch.load(path, map_location='cpu', weights_only=True)
         else:
             checkpoint = torch.load(path, map_location='cpu', weights_only=False, pickle_module=_OLD_TORCH)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, TypeError) as error:
+    except Exception as error:  # a file of another kind may be taken for any sequence of pickle's instructions
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"'{name}' must be a checkpoint of tensors, got {path!r}: {reason}") from error
     weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else checkpoint

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -66,10 +67,11 @@ class _Pictures(nn.Module):
         (mean, std, swap), (other_mean, other_std, other_swap) = _normalisation(student), _normalisation(teacher)
         self.swap = swap != other_swap
         if self.swap:
-            mean, std = mean.flip(0), std.flip(0)
-        self.same = bool((mean == other_mean).all() and (std == other_std).all())
-        self.register_buffer('scale', std / other_std, persistent=False)
-        self.register_buffer('shift', (mean - other_mean) / other_std, persistent=False)
+            mean, std = mean[::-1], std[::-1]
+        self.same = np.array_equal(mean, other_mean) and np.array_equal(std, other_std)
+        scale, shift = std / other_std, (mean - other_mean) / other_std
+        self.register_buffer('scale', torch.tensor(scale.tolist()).view(3, 1, 1), persistent=False)
+        self.register_buffer('shift', torch.tensor(shift.tolist()).view(3, 1, 1), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Pictures (B, 3, h, w), B and size as the teacher wants them."""
@@ -79,11 +81,15 @@ class _Pictures(nn.Module):
         return resample(inputs, self.size, antialias=True)
 
 
-def _normalisation(preprocessor: Any) -> tuple[Tensor, Tensor, bool]:
-    mean, std = getattr(preprocessor, 'mean', torch.zeros(1)), getattr(preprocessor, 'std', torch.ones(1))
-    swap = bool(getattr(preprocessor, '_channel_conversion', False))
-    mean, std = (value.detach().cpu().float().view(-1, 1, 1).expand(3, 1, 1) for value in (mean, std))
-    return mean, std, swap
+def _normalisation(preprocessor: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Mean and standard deviation (3,) that a preprocessor takes off pictures, and whether it swaps red and blue."""
+    values = []
+    for name, default in (('mean', 0.0), ('std', 1.0)):
+        value = getattr(preprocessor, name, None)
+        # on the meta device there are no values, and no pictures to come
+        known = value is not None and not value.is_meta
+        values.append(np.broadcast_to(value.detach().cpu().numpy().reshape(-1) if known else default, 3))
+    return values[0], values[1], bool(getattr(preprocessor, '_channel_conversion', False))
 
 
 def _read(teacher: Mapping[str, Any]) -> tuple[dict[str, Any], Any, str | None, str | None]:
