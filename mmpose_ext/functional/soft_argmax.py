@@ -154,7 +154,7 @@ def spatial_softmax(logits: Tensor, beta: float = 1.0) -> Tensor:
 
 
 def soft_argmax_scores(
-    logits: Tensor, beta: float = 1.0, score: str = 'mass', radius: float = 2.0, debias: bool = False
+    logits: Tensor, beta: float = 1.0, score: str = 'mass', radius: float = 1.0, debias: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Points of a soft-argmax and how sure the maps are of them. Without gradients.
 

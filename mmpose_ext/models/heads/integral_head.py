@@ -70,7 +70,8 @@ class IntegralHead(MapHead):
             'shift'.
         score: The confidence of an expectation: 'mass', 'spread' or 'peak'
             (:func:`mmpose_ext.functional.soft_argmax_scores`). That of a maximum is its value.
-        score_radius: Of 'mass' and 'spread', in cells.
+        score_radius: Of 'mass' and 'spread', in cells. The defaults of both are what told right joints from wrong ones
+            best on synthetic people (rank correlation with OKS, configs/integral/README.md).
         **kwargs: As ``args``.
 
     Raises:
@@ -86,7 +87,7 @@ class IntegralHead(MapHead):
         loss_heatmap: Mapping[str, Any] | None = None,
         decoding: str | None = None,
         score: str = 'mass',
-        score_radius: float = 2.0,
+        score_radius: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
