@@ -87,8 +87,8 @@ def _normalisation(preprocessor: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     for name, default in (('mean', 0.0), ('std', 1.0)):
         value = getattr(preprocessor, name, None)
         # on the meta device there are no values, and no pictures to come
-        known = value is not None and not value.is_meta
-        values.append(np.broadcast_to(value.detach().cpu().numpy().reshape(-1) if known else default, 3))
+        numbers = default if value is None or value.is_meta else value.detach().cpu().numpy().reshape(-1)
+        values.append(np.broadcast_to(numbers, 3))
     return values[0], values[1], bool(getattr(preprocessor, '_channel_conversion', False))
 
 
