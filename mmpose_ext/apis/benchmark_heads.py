@@ -33,6 +33,7 @@ class HeadCase:
         batch: Pictures in a step.
         goals: Whether the times are held against the goals: where deconvolutions, which are the same layers on both
             sides, take nearly all of the time, there is nothing to gain.
+        final_layer: Whether there is a 1x1 convolution; else the features are the maps.
     """
 
     name: str
@@ -40,6 +41,7 @@ class HeadCase:
     deconvs: tuple[int, ...] | None
     batch: int
     goals: bool
+    final_layer: bool = True
 
     @property
     def size(self) -> tuple[int, int]:
@@ -50,6 +52,7 @@ class HeadCase:
 
 CASES = (
     HeadCase('HRNet: 32 channels, a 1x1 convolution', 32, None, 64, goals=True),
+    HeadCase('no layers: what the heads do with maps', JOINTS, None, 64, goals=False, final_layer=False),
     HeadCase('ResNet-50: 2048 channels, three deconvolutions', 2048, (256, 256, 256), 4, goals=False),
 )
 GOALS = (
@@ -64,6 +67,7 @@ def head_pair(case: HeadCase) -> tuple[Any, Any]:
         in_channels=case.channels,
         deconv_out_channels=case.deconvs,
         deconv_kernel_sizes=(4,) * len(case.deconvs or ()),
+        final_layer=dict(kernel_size=1) if case.final_layer else None,
     )
     with DefaultScope.overwrite_default_scope('mmpose'):
         ours = MODELS.build(
@@ -87,7 +91,8 @@ def head_pair(case: HeadCase) -> tuple[Any, Any]:
                 **layers,
             )
         )
-    torch.nn.init.normal_(ours.final_layer.weight)  # its usual start is near zero, where every map is flat
+    if case.final_layer:
+        torch.nn.init.normal_(ours.final_layer.weight)  # its usual start is near zero, where every map is flat
     (theirs if case.deconvs is None else theirs.simplebaseline_head).load_state_dict(ours.state_dict(), strict=False)
     return ours, theirs
 

@@ -9,7 +9,11 @@ import torch
 from mmpose_ext.apis import benchmark_heads
 from mmpose_ext.apis.benchmark_heads import CASES, GOALS, HeadCase, compare_integral_heads, head_pair
 
-SMALL = (HeadCase('plain', 4, None, 2, goals=True), HeadCase('deconvolutions', 4, (3, 5), 2, goals=False))
+SMALL = (
+    HeadCase('plain', 4, None, 2, goals=True),
+    HeadCase('no-layers', 17, None, 2, goals=False, final_layer=False),
+    HeadCase('deconvolutions', 4, (3, 5), 2, goals=False),
+)
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
@@ -49,11 +53,11 @@ def test_report_and_goals(monkeypatch, slow):
     report = '\n'.join(lines)
     assert met is (slow != '')
     assert report.count('MISSED') == (0 if met else len(GOALS))  # of the first case alone
-    assert all(report.count(f'  {goal.name}') == 2 for goal in GOALS)
+    assert all(report.count(f'  {goal.name}') == len(SMALL) for goal in GOALS)
 
 
 def test_integral_heads_are_timed(monkeypatch):
     monkeypatch.setattr(benchmark_heads, 'CASES', tuple(dataclasses.replace(case, batch=1) for case in SMALL))
     lines, met = compare_integral_heads(rounds=1, block=0.0)
     assert met is ('MISSED' not in '\n'.join(lines))
-    assert sum(line.endswith(' ms') for line in lines) == 12
+    assert sum(line.endswith(' ms') for line in lines) == 6 * len(SMALL)
