@@ -84,7 +84,9 @@ def order_counts(results: Mapping[str, Any]) -> Mapping[str, int]:
 def order_sentence(results: Mapping[str, Any]) -> str:
     """Whether the order agrees, in one sentence."""
     counts, total = order_counts(results), len(results['order'])
-    if not total or counts['open'] == total:
+    if not total:
+        return 'There are no figures of the paper to compare the order of the rows with.'
+    if counts['open'] == total:
         return 'The order of the rows is not measured yet.'
     parts = [f'{counts[verdict]} {text}' for verdict, text in _VERDICTS.items() if counts[verdict]]
     order = f'Order by {results["table"]["order_by"]}'
