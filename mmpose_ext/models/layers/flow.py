@@ -44,11 +44,11 @@ class Flow(nn.Module, ABC):
 
     @abstractmethod
     def to_latent(self, x: Tensor) -> Transformed:
-        """:meth:`forward` of points (..., D) that have the type to compute in."""
+        """:meth:`forward` of points (N, D) that have the type to compute in."""
 
     @abstractmethod
     def to_data(self, z: Tensor) -> Transformed:
-        """:meth:`inverse` of points (..., D) that have the type to compute in."""
+        """:meth:`inverse` of points (N, D) that have the type to compute in."""
 
     def forward(self, x: Tensor) -> Transformed:
         """Data to latent space.
@@ -87,6 +87,8 @@ class Flow(nn.Module, ABC):
 
     def _island(self, transform: Callable[[Tensor], Transformed], name: str, points: Tensor) -> Transformed:
         check_shape(name, points, '... D', D=self.dim)
-        dtype = torch.promote_types(next(self.parameters()).dtype, points.dtype)
+        dtype = torch.promote_types(torch.promote_types(next(self.parameters()).dtype, points.dtype), torch.float32)
         with torch.autocast(points.device.type, enabled=False):
-            return transform(points.to(torch.promote_types(dtype, torch.float32)))
+            # rows: a linear layer takes two passes for points with more dimensions
+            transformed, log_det = transform(points.to(dtype).reshape(-1, self.dim))
+        return transformed.reshape(points.shape), log_det.view(points.shape[:-1])

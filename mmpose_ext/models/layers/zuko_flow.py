@@ -81,11 +81,11 @@ class ZukoFlow(Flow):
         return functional_call(self.transform, tensors, (points, inverse))
 
     def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """:meth:`forward` of points (..., D) that have the type to compute in."""
+        """:meth:`forward` of points (N, D) that have the type to compute in."""
         return self._transformed(x, inverse=False)
 
     def to_data(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """:meth:`inverse` of points (..., D) that have the type to compute in."""
+        """:meth:`inverse` of points (N, D) that have the type to compute in."""
         return self._transformed(z, inverse=True)
 
     def __repr__(self) -> str:

@@ -125,11 +125,11 @@ class RLELoss(nn.Module):
         check_shape('target', target, 'B K D', **sizes)
         with torch.autocast(pred.device.type, enabled=False):
             dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
-            weights = self._weights(target.to(dtype), target_weight)
+            weights, counted = self._weights(target.to(dtype), target_weight)
             # zeros before anything is computed: a product with a weight of 0 would keep a NaN, here or in the gradient
-            tensors = (torch.where(weights > 0, tensor.to(dtype), 0.0) for tensor in (pred, sigma, target))
+            tensors = (torch.where(counted, tensor.to(dtype), 0.0) for tensor in (pred, sigma, target))
             values = (self._axis_losses(*tensors) * weights).sum(-1)
-            return self.loss_weight * weighted_reduce(values, (weights > 0).any(-1).to(dtype), self.reduction)
+            return self.loss_weight * weighted_reduce(values, counted.any(-1).to(dtype), self.reduction)
 
     def coordinates(self, pred: Tensor) -> Tensor:
         """Coordinates (..., D) of means (..., D): themselves, except in the basic design, whose means are latent."""
@@ -137,20 +137,19 @@ class RLELoss(nn.Module):
             return pred
         return self.flow_model.inverse(pred)[0]
 
-    def _weights(self, target: Tensor, target_weight: Tensor | None) -> Tensor:
-        """Weights (B, K, D), 0 where there is nothing to learn from."""
-        weights = torch.ones_like(target)
-        if self.use_target_weight and target_weight is not None:
-            if target_weight.dim() == 2:
-                target_weight = target_weight[..., None]
-            if target_weight.shape[:2] != target.shape[:2] or target_weight.shape[2:] not in ((1,), target.shape[2:]):
-                raise ValueError(
-                    f"'target_weight' must have shape (B, K), (B, K, 1) or (B, K, D) with B, K, D = "
-                    f'{tuple(target.shape)}, got shape {tuple(target_weight.shape)}'
-                )
-            weights = weights * target_weight.to(target.dtype)
-        # comparisons with NaN are false
-        return torch.where((weights > 0) & target.isfinite().all(-1, keepdim=True), weights, 0.0)
+    def _weights(self, target: Tensor, target_weight: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Weights (B, K, 1 or D), 0 where there is nothing to learn from, and which are above 0."""
+        counted = target.isfinite().all(-1, keepdim=True)
+        if not self.use_target_weight or target_weight is None:
+            return counted.to(target.dtype), counted
+        weights = target_weight[..., None] if target_weight.dim() == 2 else target_weight
+        if weights.shape[:2] != target.shape[:2] or weights.shape[2:] not in ((1,), target.shape[2:]):
+            raise ValueError(
+                f"'target_weight' must have shape (B, K), (B, K, 1) or (B, K, D) with B, K, D = {tuple(target.shape)}, "
+                f'got shape {tuple(target_weight.shape)}'
+            )
+        counted = counted & (weights > 0)  # comparisons with NaN are false
+        return torch.where(counted, weights.to(target.dtype), 0.0), counted
 
     def _axis_losses(self, pred: Tensor, raw_sigma: Tensor, target: Tensor) -> Tensor:
         """Negative log-likelihoods (B, K, D)."""

@@ -264,6 +264,15 @@ def test_densities_of_the_released_program(reference, dim):
     np.testing.assert_allclose(flow.log_prob(arrays['x']).detach(), arrays['log_prob'], rtol=1e-5)
 
 
+def test_a_single_coupling_keeps_the_last_axis():
+    flow = build(dict(type='mmpose_ext.RealNVP', dim=3, num_couplings=1))
+    x = torch.randn(9, 3)
+    z, log_det = flow(x)
+    assert (z[:, 2] == x[:, 2]).all() and (z[:, :2] != x[:, :2]).all()
+    assert log_det.unique().numel() == 9
+    np.testing.assert_allclose(flow.inverse(z)[0].detach(), x, atol=1e-5)
+
+
 def test_no_points():
     flow = RealNVP()
     assert flow.log_prob(torch.zeros(0, 2)).shape == (0,)
@@ -342,7 +351,7 @@ def test_compiles_into_one_graph(dim):
         (dict(dim=1), "'dim' must be a whole number >= 2, got 1"),
         (dict(dim=2.0), r"'dim' must be a whole number >= 2, got 2\.0"),
         (dict(num_couplings=0), "'num_couplings' must be a whole number >= 1, got 0"),
-        (dict(num_layers=-1), "'num_layers' must be a whole number >= 1, got -1"),
+        (dict(num_layers=1), "'num_layers' must be a whole number >= 2, got 1"),
         (dict(hidden_channels=1.5), r"'hidden_channels' must be a whole number >= 1, got 1\.5"),
     ],
 )

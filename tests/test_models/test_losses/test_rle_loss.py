@@ -551,7 +551,7 @@ def test_bad_constructor_arguments(change, message):
         (dict(pred=torch.zeros(3, 5, 3)), r"'pred' must have shape \(B, K, D\) with D=2, got shape \(3, 5, 3\)"),
         (dict(sigma=torch.zeros(3, 5, 1)), r"'sigma' must have shape .*, got shape \(3, 5, 1\)"),
         (dict(target=torch.zeros(3, 4, 2)), r"'target' must have shape .*K=5, got shape \(3, 4, 2\)"),
-        (dict(target_weight=torch.ones(5, 3)), r"'target_weight' must have shape \(B, K\), .*got shape \(5, 3, 1\)"),
+        (dict(target_weight=torch.ones(5, 3)), r"'target_weight' must have shape \(B, K\), .*got shape \(5, 3\)"),
         (dict(target_weight=torch.ones(3, 5, 3)), r"'target_weight' must have .*\(3, 5, 2\), got shape \(3, 5, 3\)"),
         (dict(target_weight=torch.ones(3)), r"'target_weight' must have .*got shape \(3,\)"),
     ],
