@@ -62,8 +62,8 @@ class IntegralHead(MapHead):
         *args: Those of :class:`MapHead`, which are those of MMPose's ``HeatmapHead``.
         beta: Factor of the logits before the softmax; the paper's is 1.
         debias: Take off the softmax's pull towards the middle (:func:`mmpose_ext.functional.debias_points`).
-        loss_coord: Config of the loss of points, called with (points, labels, weights) in unit coordinates; None: no
-            such loss.
+        loss_coord: Config of the loss of points, called with points and labels (B, K, 2) in unit coordinates and
+            weights (B, K, 1), as MMPose's losses of regression are; None: no such loss.
         loss_heatmap: Config of the loss of maps, called with (logits, targets, weights); None: no such loss.
         decoding: How a joint is found: 'integral', the expectation, or the maximum of the map with 'argmax',
             'shift' (a quarter of a cell) or 'dark' (no modulation). None: 'integral' if ``loss_coord`` is given, else
@@ -116,7 +116,7 @@ class IntegralHead(MapHead):
         labels, weights = needed_targets(targets, 'keypoint_labels', 'keypoint_weights')
         losses = {}
         if self.loss_coord is not None:
-            losses['loss_coord'] = self.loss_coord(outputs.points, labels, weights)
+            losses['loss_coord'] = self.loss_coord(outputs.points, labels, weights[..., None])
         if self.loss_heatmap is not None:
             if 'heatmaps' not in targets:
                 raise ValueError(

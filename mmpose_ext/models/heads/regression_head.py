@@ -30,7 +30,8 @@ class RegressionHead(BaseHead):
     Args:
         in_channels: Channels of the last feature map.
         num_joints: Number of joints K.
-        loss: Config of the loss, called with (points, labels, weights) in unit coordinates; default L1.
+        loss: Config of the loss, called with points and labels (B, K, 2) in unit coordinates and weights (B, K, 1), as
+            MMPose's losses of regression are; default L1.
         decoder: Config of the codec.
         init_cfg: MMEngine's initialisation config; default normal weights with standard deviation 0.01.
     """
@@ -61,7 +62,7 @@ class RegressionHead(BaseHead):
     def losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``loss_kpt`` of points (B, K, 2) against ``keypoint_labels`` with ``keypoint_weights``."""
         labels, weights = needed_targets(targets, 'keypoint_labels', 'keypoint_weights')
-        return dict(loss_kpt=self.loss_module(outputs.to(labels.dtype), labels, weights))
+        return dict(loss_kpt=self.loss_module(outputs.to(labels.dtype), labels, weights[..., None]))
 
     def accuracy(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``acc_pose``: PCK at 5 % of the picture's sides."""

@@ -33,10 +33,11 @@ class CoordinateLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-        """Loss, a scalar, of points (B, K, D) against labels (B, K, D) with weights (B, K).
+        """Loss, a scalar, of points (B, K, D) against labels (B, K, D) with weights (B, K) or (B, K, 1).
 
         A NaN of a joint with the weight 0 reaches neither the loss nor the gradient of the points.
         """
+        weights = weights[..., 0] if weights.dim() == 3 and weights.shape[-1] == 1 else weights
         check_shape('weights', weights, 'B K', **check_shape('output', output, 'B K D'))
         counted = (weights > 0)[..., None]
         # zeros before the error is computed, whose gradient would otherwise be 0 * NaN

@@ -353,6 +353,19 @@ def test_a_few_steps_of_training_find_the_joints(variant):
     assert error.mean() < {'H2': 2.5, 'both, H2': 2.5, 'H3': 15}.get(variant, 1.3)
 
 
+@pytest.mark.parametrize('kind', ['L1Loss', 'SmoothL1Loss', 'MSELoss', 'WingLoss'])
+def test_losses_of_mmpose_are_taken(kind):
+    """Each of them weights points in its own way, with an axis of length 1 for x and y."""
+    head = spread(make_head(loss_coord=dict(type=kind, use_target_weight=True))).eval()
+    features, samples = batch()
+    targets = targets_of(head, samples)
+    points, weights = soft_argmax(head(features)) / torch.tensor(HEATMAP), targets['keypoint_weights'][..., None]
+    expected = mmpose_registry.MODELS.build(dict(type=kind, use_target_weight=True))(
+        points, targets['keypoint_labels'], weights.expand(-1, -1, 2)
+    )
+    np.testing.assert_allclose(head.loss(features, samples)['loss_coord'].item(), expected.item(), rtol=1e-5)
+
+
 def test_accuracy_is_the_share_of_near_points():
     keypoints = np.array([[[10, 20], [30, 40], [50, 60], [70, 80], [20, 100], [48, 64]]], np.float32)
     there = keypoints + np.array([[0, 0], [4.5, 0], [5.5, 0], [0, 6], [0, 7], [20, 20]], np.float32)

@@ -199,6 +199,20 @@ def test_it_trains_on_hard_features_and_without_visible_joints(norm, dtype):
     assert skipped <= (30 if dtype == torch.float16 and norm == 'l2' else 0)
 
 
+@pytest.mark.parametrize('kind', ['L1Loss', 'SmoothL1Loss', 'MSELoss', 'WingLoss'])
+def test_losses_of_mmpose_under_autocast(kind):
+    """Autograd refuses some of them for points and labels of two types."""
+    head = spread(make_head(loss=dict(type=kind, use_target_weight=True)))
+    features, samples = batch()
+    expected = head.loss(features, samples)['loss_kpt'].item()
+    with torch.autocast('cpu', torch.bfloat16):
+        loss = head.loss(features, samples)['loss_kpt']
+    assert loss.dtype == torch.float32
+    np.testing.assert_allclose(loss.item(), expected, rtol=0.02)
+    loss.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in head.parameters())
+
+
 def test_a_few_steps_of_training_find_the_joints():
     head = make_head()
     features, samples = batch()

@@ -29,6 +29,7 @@ def test_equal_to_a_loop(axes, norm, reduction):
     expected = 3 * total / {'valid': joints, 'batch': 4, 'all': 20}[reduction]
     loss = CoordinateLoss(norm, reduction, loss_weight=3.0)
     np.testing.assert_allclose(loss(points, targets, weights), expected, rtol=1e-5)
+    assert loss(points, targets, weights[..., None]) == loss(points, targets, weights)
 
 
 @pytest.mark.parametrize(('norm', 'theirs'), [('l1', L1Loss), ('l2', MSELoss)])
@@ -92,7 +93,7 @@ def test_bad_constructor_arguments(change, message):
     [
         (dict(output=torch.zeros(4, 5)), r"'output' must have shape \(B, K, D\), got shape \(4, 5\)"),
         (dict(target=torch.zeros(4, 5, 3)), r"'targets' must have shape \(B, K, D\) with B=4, K=5, D=2, got"),
-        (dict(weights=torch.ones(4, 5, 1)), r"'weights' must have shape \(B, K\) with .*got shape \(4, 5, 1\)"),
+        (dict(weights=torch.ones(4, 5, 2)), r"'weights' must have shape \(B, K\) with .*got shape \(4, 5, 2\)"),
         (dict(weights=torch.ones(1, 5)), r"'weights' must have shape \(B, K\) with .*got shape \(1, 5\)"),
     ],
 )
