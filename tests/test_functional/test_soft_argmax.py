@@ -465,8 +465,8 @@ def test_it_can_be_traced(size):
 
 def test_it_can_be_exported():
     """No branch of it looks at data: torch.export refuses those."""
-    if not hasattr(torch, 'export') or not hasattr(torch.export, 'export'):
-        pytest.skip('this torch has no torch.export')
+    if not hasattr(torch.export, 'Dim'):
+        pytest.skip('torch.export of this torch (2.1) is a prototype')
     maps, others = (random_maps((4, 7, 5), dtype=torch.float32, seed=seed) for seed in (0, 1))
     exported = torch.export.export(Decoder(), (maps,)).module()
     for found, expected in zip(exported(others), Decoder()(others), strict=True):
