@@ -95,7 +95,8 @@ class RealNVP(Flow):
         together: for so small nets the calls cost as much as the arithmetic.
         """
         moved, kept = self.axes[parity], self.axes[1 - parity]
-        nets: Any = [net for pair in zip(self.s[parity::2], self.t[parity::2], strict=True) for net in pair]
+        indices = range(parity, len(self.s), 2)
+        nets: Any = [net for index in indices for net in (self.s[index], self.t[index])]
         cut = []
         for n in range(self.sizes['num_layers']):
             layers = [net[2 * n] for net in nets]  # a function follows each linear layer

@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
+from mmengine.utils import digit_version
 from mmpose import registry as mmpose_registry
 from mmpose.models.heads import RLEHead as MMPoseHead
 from mmpose.models.losses.regression_loss import RLELoss as MMPoseLoss
@@ -20,6 +21,8 @@ from mmpose_ext.models.losses import RLELoss
 from mmpose_ext.registry import MODELS
 
 needs_zuko = pytest.mark.skipif(not find_spec('zuko'), reason='zuko is not installed')
+# the compiler of torch 2.1 cuts the graph at the checks of the arguments
+ONE_GRAPH = digit_version(torch.__version__.split('+')[0]) >= digit_version('2.6.0')
 SPLINES = dict(type='ZukoFlow', transforms=1, hidden_features=(8,))
 # every kind of loss, each a case of the tests of what may not happen
 KINDS = {
@@ -516,10 +519,10 @@ def test_a_step_does_not_wait_for_the_gpu():
 
 @pytest.mark.parametrize('name', ['RLE', 'basic', 'laplace'])
 @pytest.mark.skipif(not hasattr(torch, 'compile'), reason='torch.compile came with torch 2.0')
-def test_compiles_into_one_graph(name):
+def test_compiles(name):
     loss, inputs = build(KINDS[name]), batch()
     expected = gradients(loss, *inputs)
-    compiled = torch.compile(loss, backend='eager', fullgraph=True)
+    compiled = torch.compile(loss, backend='eager', fullgraph=ONE_GRAPH)
     assert_same(gradients(compiled, *inputs), expected, rtol=1e-6)
 
 
