@@ -364,7 +364,7 @@ def test_tool_reports_a_table_of_a_file(tmp_path):
     assert found['commands'][0] == f'python tools/ablation.py run {table} --data synthetic --seeds 2'
     assert [row['status'] for row in found['rows']] == ['not run']
     for page in ('mine_synthetic.md', 'mine_synthetic.html', 'index.md', 'index.html'):
-        assert 'not measured yet' in (tmp_path / 'out' / page).read_text()
+        assert 'no figures of the paper' in (tmp_path / 'out' / page).read_text()
         assert page in result.stdout
 
 
