@@ -357,6 +357,21 @@ def test_under_autocast(config, dtype):
     assert_same(found, expected, rtol=0)
 
 
+def test_a_flow_of_the_users_under_autocast():
+    class Shifted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.dim = 2
+            self.linear = nn.Linear(2, 2)
+
+        def log_prob(self, x):
+            return -self.linear(x).square().sum(-1)
+
+    loss, inputs = build({}), batch()
+    loss.flow_model = Shifted()
+    assert_same(gradients(loss, *inputs, autocast=torch.bfloat16), gradients(loss, *inputs), rtol=0)
+
+
 def test_in_double_precision():
     loss, inputs = build({}).double(), batch()
     value = loss(*(tensor.double() for tensor in inputs))
