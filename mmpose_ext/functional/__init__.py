@@ -23,6 +23,7 @@ from .oks import keypoint_oks
 from .pck import heatmap_pck, pck
 from .pck_curve import area_under_curve, normalized_distances, pck_curve
 from .peaks import find_peaks, quarter_shift
+from .precision import widen
 from .reduce import weighted_reduce
 from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
 from .spread import expected_oks
@@ -76,4 +77,5 @@ __all__ = [
     'unit_to_heatmap',
     'unit_to_input',
     'weighted_reduce',
+    'widen',
 ]

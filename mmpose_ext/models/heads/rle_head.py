@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_choice, check_positive, expected_oks, heatmap_to_unit, pck, soft_argmax
+from mmpose_ext.functional import check_choice, check_positive, expected_oks, heatmap_to_unit, pck, soft_argmax, widen
 from mmpose_ext.models.layers import map_layers
 from mmpose_ext.models.utils import average_points, average_scores, needed_targets
 from mmpose_ext.registry import MODELS
@@ -112,10 +112,10 @@ class RLEHead(BaseHead):
         In float32 whatever the network has: bfloat16 would put points half a pixel off, and a small sigma's gradient
         does not fit into float16.
         """
+        dtype = torch.promote_types(features.dtype, torch.float32)
+        features, weight, bias = (widen(tensor, dtype) for tensor in (features, self.fc.weight, self.fc.bias))
         # there is no autocast to be left on the meta device
         with nullcontext() if features.is_meta else torch.autocast(features.device.type, enabled=False):
-            dtype = torch.promote_types(features.dtype, torch.float32)
-            features, weight, bias = (tensor.to(dtype) for tensor in (features, self.fc.weight, self.fc.bias))
             outputs = F.linear(features, weight).unflatten(-1, (self.num_joints, -1))
             if self.feature_norm:
                 length = torch.linalg.vector_norm(features, dim=-1).clamp(min=1e-12)[:, None, None]

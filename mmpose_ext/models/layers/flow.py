@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_shape, standard_normal_log_density
+from mmpose_ext.functional import check_shape, standard_normal_log_density, widen
 
 __all__ = ['Flow', 'init_near_identity']
 
@@ -88,7 +88,8 @@ class Flow(nn.Module, ABC):
     def _island(self, transform: Callable[[Tensor], Transformed], name: str, points: Tensor) -> Transformed:
         check_shape(name, points, '... D', D=self.dim)
         dtype = torch.promote_types(torch.promote_types(next(self.parameters()).dtype, points.dtype), torch.float32)
+        # rows: a linear layer takes two passes for points with more dimensions
+        rows = widen(points, dtype).reshape(-1, self.dim)
         with torch.autocast(points.device.type, enabled=False):
-            # rows: a linear layer takes two passes for points with more dimensions
-            transformed, log_det = transform(points.to(dtype).reshape(-1, self.dim))
+            transformed, log_det = transform(rows)
         return transformed.reshape(points.shape), log_det.view(points.shape[:-1])

@@ -16,6 +16,7 @@ from mmpose_ext.functional import (
     likelihood_loss,
     standardise,
     weighted_reduce,
+    widen,
 )
 from mmpose_ext.registry import MODELS
 
@@ -51,7 +52,8 @@ class RLELoss(nn.Module):
     Losses below zero are likelihoods above one, and train like any other.
 
     A joint without weight never enters the flow. Neither does one whose label is NaN or infinite. Sigma is at least
-    ``min_sigma``. Everything is computed in float32 (float64 stays), also under autocast and in half precision.
+    ``min_sigma``. Everything is computed in float32 (float64 stays), also under autocast and in half precision, whose
+    gradients end at the largest number of their type (see :func:`mmpose_ext.functional.widen`).
 
     Args:
         flow: Config of the flow, a module with ``log_prob`` and ``dim`` (names without a prefix are those of this
@@ -123,11 +125,12 @@ class RLELoss(nn.Module):
         sizes = check_shape('pred', pred, 'B K D', **({} if self.flow_model is None else {'D': self.flow_model.dim}))
         check_shape('sigma', sigma, 'B K D', **sizes)
         check_shape('target', target, 'B K D', **sizes)
+        dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
+        pred, sigma, target = (widen(tensor, dtype) for tensor in (pred, sigma, target))
         with torch.autocast(pred.device.type, enabled=False):
-            dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
-            weights, counted = self._weights(target.to(dtype), target_weight)
+            weights, counted = self._weights(target, target_weight)
             # zeros before anything is computed: a product with a weight of 0 would keep a NaN, here or in the gradient
-            tensors = (torch.where(counted, tensor.to(dtype), 0.0) for tensor in (pred, sigma, target))
+            tensors = (torch.where(counted, tensor, 0.0) for tensor in (pred, sigma, target))
             values = (self._axis_losses(*tensors) * weights).sum(-1)
             return self.loss_weight * weighted_reduce(values, counted.any(-1).to(dtype), self.reduction)
 

@@ -240,15 +240,18 @@ def test_a_prediction_that_is_no_number_is_not_hidden():
 
 @every_kind
 @pytest.mark.parametrize('dim', [2, 3])
-def test_raw_sigmas_of_any_size(config, dim):
-    loss = build(config, dim)
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16], ids=['fp32', 'fp16', 'bf16'])
+def test_raw_sigmas_of_any_size(config, dim, dtype):
+    loss = build(config, dim).to(dtype)
     raw_sigma = torch.linspace(-110, 110, 221)[:, None, None].repeat(1, 2, dim)
     target = torch.rand(221, 2, dim)
     pred = target + torch.tensor([0.5, 0.0])[:, None]
-    value, found = gradients(loss, pred, raw_sigma, target)
+    inputs = [tensor.to(dtype) for tensor in (pred, raw_sigma, target)]
+    value, found = gradients(loss, *inputs)
     assert value.isfinite()
     assert all(gradient.isfinite().all() for gradient in found)
-    each = torch.stack([loss(*(tensor[n : n + 1] for tensor in (pred, raw_sigma, target))) for n in range(0, 221, 10)])
+    assert all(gradient.dtype == dtype for gradient in found)
+    each = torch.stack([loss(*(tensor[n : n + 1] for tensor in inputs)) for n in range(0, 221, 10)])
     assert each.isfinite().all()
 
 
