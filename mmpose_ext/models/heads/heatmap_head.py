@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from mmpose_ext.functional import heatmap_pck
 from mmpose_ext.models.utils import average_maps, needed_targets
 from mmpose_ext.registry import MODELS
 
+from .base import Samples
 from .map_head import MapHead, check_map_size
 
 __all__ = ['HeatmapHead']
@@ -21,19 +23,43 @@ class HeatmapHead(MapHead):
     Args:
         *args: Those of :class:`MapHead`, which are those of MMPose's ``HeatmapHead``.
         loss: Config of the loss, called with (output, target, weights); default MMPose's weighted MSE.
+        unlabeled_weight: Weight in the loss of joints without a label, or with one that the map does not show; their
+            map is zeros. 0: they do not count, as in most programs. 1: the network learns that they are not there, as
+            in the hourglass paper (Newell et al., ECCV 2016, section 3.4). MMPose's ``KeypointMSELoss`` takes the
+            weights whatever its ``use_target_weight`` says, so that it cannot do this.
         **kwargs: As ``args``.
+
+    Raises:
+        ValueError: If ``unlabeled_weight`` is not a finite number >= 0.
     """
 
-    def __init__(self, *args: Any, loss: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, loss: Mapping[str, Any] | None = None, unlabeled_weight: float = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if not (isinstance(unlabeled_weight, (int, float)) and 0 <= unlabeled_weight < float('inf')):
+            raise ValueError(f"'unlabeled_weight' must be a finite number >= 0, got {unlabeled_weight!r}")
         self.loss_module = MODELS.build(dict(loss or dict(type='KeypointMSELoss', use_target_weight=True)))
+        self.unlabeled_weight = unlabeled_weight
+
+    def targets(self, batch_data_samples: Samples, device: torch.device) -> dict[str, Tensor]:
+        """As every head's, with the weights of the loss."""
+        return self.weigh(super().targets(batch_data_samples, device))
+
+    def weigh(self, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Targets with ``loss_weights`` (B, K) where they differ from ``keypoint_weights``, which tell of labels."""
+        if not self.unlabeled_weight or 'keypoint_weights' not in targets:
+            return dict(targets)
+        weights = targets['keypoint_weights']
+        return dict(targets, loss_weights=torch.where(weights > 0, weights, self.unlabeled_weight))
 
     def losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """``loss_kpt`` of maps (B, K, H, W) against ``heatmaps`` with ``keypoint_weights``."""
+        """``loss_kpt`` of maps (B, K, H, W) against ``heatmaps`` with ``keypoint_weights`` or ``loss_weights``."""
         target, weights = needed_targets(targets, 'heatmaps', 'keypoint_weights')
         check_map_size(outputs, target)
         # autograd refuses a mean square of two types, and float16 is too coarse for one
-        return dict(loss_kpt=self.loss_module(outputs.to(target.dtype), target, weights))
+        loss = self.loss_module(outputs.to(target.dtype), target, targets.get('loss_weights', weights))
+        return dict(loss_kpt=loss)
 
     def accuracy(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``acc_pose``: PCK of the maxima at 5 % of the map's size."""

@@ -48,6 +48,10 @@ class MapHead(BaseHead):
             dict(type='Constant', layer='BatchNorm2d', val=1),
         ]
 
+    def weigh(self, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Targets of a batch with what the head's options make of their weights: themselves unless overridden."""
+        return dict(targets)
+
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
         """Maps (B, K, H, W) of the last of the features, (B, in_channels, h, w)."""
         return self.final_layer(self.conv_layers(self.deconv_layers(feats[-1])))

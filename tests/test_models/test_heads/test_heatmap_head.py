@@ -109,6 +109,28 @@ def test_loss_is_the_weighted_mean_square():
     np.testing.assert_allclose(head.loss(features, samples)['loss_kpt'].item(), expected.item(), rtol=1e-6)
 
 
+@pytest.mark.parametrize('way', ['drawn', 'packed'])
+@pytest.mark.parametrize('weight', [0, 0.25, 1.0])
+def test_joints_without_a_label_have_maps_of_zeros_with_a_weight(weight, way):
+    """Also where a label lies beyond the map; the accuracy does not count them."""
+    head, plain = (spread(make_head(unlabeled_weight=value)).eval() for value in (weight, 0))
+    features, samples = batch()
+    samples[0].gt_instances.transformed_keypoints[0, 0] = 10000
+    assert samples[0].gt_instances.keypoints_visible[0, 0] == 1
+    encoded = head.decoder.encode_batch(
+        torch.cat([torch.from_numpy(sample.gt_instances.transformed_keypoints) for sample in samples]),
+        torch.cat([torch.from_numpy(sample.gt_instances.keypoints_visible) for sample in samples]),
+    )
+    expected = []
+    for maps, targets, labels in zip(head.forward(features), *encoded.values(), strict=True):
+        for drawn, target, label in zip(maps, targets, labels, strict=True):
+            expected.append(((drawn - target) ** 2).mean() if label else weight * (drawn**2).mean())
+    found, other = (one.loss(features, pack(samples) if way == 'packed' else samples) for one in (head, plain))
+    np.testing.assert_allclose(found['loss_kpt'].item(), torch.stack(expected).mean().item(), rtol=1e-5)
+    assert (found['loss_kpt'] > other['loss_kpt']) == (weight > 0)
+    assert found['acc_pose'] == other['acc_pose']
+
+
 def test_every_parameter_gets_a_gradient():
     head = spread(make_head(**WITH_CONV)).train()
     features, samples = batch()
@@ -323,6 +345,7 @@ def test_last_features_are_used():
         (dict(loss=dict(type='KeypointOHKMMSELoss', use_target_weight=True, topk=2)), 'loss'),
         (dict(decoder=dict(CODEC, sigma=2.5)), 'loss'),
         (dict(decoder=dict(CODEC, encoding='biased')), 'loss'),
+        (dict(unlabeled_weight=0.5), 'loss'),
         (dict(decoder=dict(CODEC, decoding='shift')), 'points'),
         (dict(decoder=dict(CODEC, blur_kernel_size=3)), 'points'),
     ],
@@ -467,6 +490,8 @@ def test_mmposes_codec_works_with_packed_targets():
         (dict(deconv_kernel_sizes=None), r"'deconv_kernel_sizes' must have one entry .*, got None"),
         (dict(conv_out_channels=(4,)), r"'conv_kernel_sizes' must have one entry for each of .*\(4,\), got None"),
         (dict(deconv_kernel_sizes=(5,)), r"'deconv_kernel_sizes' must hold only 2, 3 or 4, got 5"),
+        (dict(unlabeled_weight=-1), r"'unlabeled_weight' must be a finite number >= 0, got -1"),
+        (dict(unlabeled_weight=None), r"'unlabeled_weight' must be a finite number >= 0, got None"),
     ],
 )
 def test_bad_constructor_arguments(change, message):

@@ -152,6 +152,20 @@ def test_stages_of_several_resolutions():
         np.testing.assert_allclose(value.item(), mean_square_loop(maps[stage], samples, size), rtol=1e-5)
 
 
+def test_joints_without_a_label_weigh_in_every_stage():
+    """Newell's maps of zeros, at every resolution; one stage leaves such joints out."""
+    maps, samples = stages(sizes=SIZES), people()
+    heads = [dict(head, unlabeled_weight=weight) for head, weight in zip(hourglass_int(), (1, 0, 0.5), strict=True)]
+    losses = staged(heads).loss(maps, samples)
+    labels = np.concatenate([sample.gt_instances.keypoints_visible for sample in samples])
+    assert labels.min() == 0
+    for stage, (weight, size) in enumerate(zip((1, 0, 0.5), SIZES, strict=True)):
+        zeros = (maps[stage].detach().double() ** 2).mean((2, 3)).numpy()
+        expected = mean_square_loop(maps[stage], samples, size) + weight * (zeros * (1 - labels)).mean()
+        np.testing.assert_allclose(losses[f'stage{stage}.loss_kpt'].item(), expected, rtol=1e-5)
+    assert losses['acc_pose'] == staged(hourglass_int()).loss(maps, samples)['acc_pose']
+
+
 def test_coordinates_need_no_size():
     """Unit coordinates are the same on maps of every size."""
     maps, samples = stages(sizes=SIZES), people()
