@@ -115,7 +115,7 @@ class MultiStageHead(BaseHead):
         """Targets for each head; where there is no loss, those of the last one stand in for them."""
         codecs = [head.decoder if self._weight(stage) > 0 else self.decoder for stage, head in enumerate(self.heads)]
         gathered = gather_stage_targets(batch_data_samples, codecs, device)
-        return [head.weigh(targets) for head, targets in zip(self.heads, gathered, strict=True)]
+        return [self._head(stage).weigh(targets) for stage, targets in enumerate(gathered)]
 
     def losses(self, outputs: Mapping[int, Any], targets: Any) -> dict[str, Tensor]:
         """Losses of every stage, times its weight, under the names ``stage<number>.<the head's name>``."""
