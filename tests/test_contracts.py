@@ -143,6 +143,7 @@ OTHERS: dict[str, set[str]] = {
         'StackedHourglass',
         'ZukoFlow',
     },
+    'TRANSFORMS': {'DropLabels'},
 }
 
 every_codec = pytest.mark.parametrize(

@@ -50,7 +50,10 @@ _BELOW_MODELS = ('functional', 'registry')
 LAYERS = {
     'tools': ('apis',),
     'mmpose_ext.apis': ('models', 'datasets', 'evaluation', 'functional', 'registry', 'config', 'version'),
-    'mmpose_ext.models.distillers': ('models.heads', 'models.losses', 'models.layers', 'models.utils', *_BELOW_MODELS),
+    'mmpose_ext.models.distillers': (
+        *('models.heads', 'models.losses', 'models.layers', 'models.utils', 'config'),
+        *_BELOW_MODELS,
+    ),
     'mmpose_ext.models.heads': ('models.losses', 'models.layers', 'models.utils', *_BELOW_MODELS),
     'mmpose_ext.models.backbones': ('models.layers', 'models.utils', *_BELOW_MODELS),
     'mmpose_ext.models.losses': ('models.layers', *_BELOW_MODELS),
@@ -242,6 +245,7 @@ PUBLIC = {
     'mmpose_ext.apis.convert_dataset': ['convert_flic', 'convert_lsp'],
     'mmpose_ext.datasets.flic_dataset': ['FlicDataset'],
     'mmpose_ext.datasets.lsp_dataset': ['LspDataset'],
+    'mmpose_ext.datasets.transforms': ['DropLabels'],
     'mmpose_ext.models': ['backbones', 'distillers', 'heads', 'losses'],
     'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass'],
     'mmpose_ext.models.distillers': ['PoseDistiller'],

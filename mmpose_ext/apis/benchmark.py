@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-__all__ = ['Goal', 'compare_codecs', 'compare_imports', 'measure', 'one_thread']
+__all__ = ['Goal', 'compare_codecs', 'compare_imports', 'measure', 'measure_turns', 'one_thread']
 
 BATCH, JOINTS, HEATMAP_SIZE = 64, 17, (48, 64)
 INPUT_SIZE = (4 * HEATMAP_SIZE[0], 4 * HEATMAP_SIZE[1])
@@ -64,10 +64,10 @@ CODEC_GOALS = (
 )
 
 
-def measure(
+def measure_turns(
     functions: Functions, rounds: int, block: float = 0.1, wait: Callable[[], object] | None = None
-) -> dict[str, float]:
-    """Median time of each function in seconds.
+) -> dict[str, list[float]]:
+    """Time of each function in seconds, turn by turn.
 
     The functions take turns, so that a slow moment of the machine meets all of them. A turn is a block of calls after
     one that is not timed: each function finds its memory and caches as in a loop of its own.
@@ -79,7 +79,7 @@ def measure(
         wait: Called before a clock is read; waits for a GPU.
 
     Returns:
-        Seconds a call by name.
+        Seconds a call in each turn, by name.
     """
 
     def turn(function: Callable[[], object]) -> float:
@@ -99,7 +99,14 @@ def measure(
     for _ in range(rounds):
         for name, function in functions.items():
             times[name].append(turn(function))
-    return {name: median(values) for name, values in times.items()}
+    return times
+
+
+def measure(
+    functions: Functions, rounds: int, block: float = 0.1, wait: Callable[[], object] | None = None
+) -> dict[str, float]:
+    """Median over the turns of :func:`measure_turns`: seconds a call by name."""
+    return {name: median(values) for name, values in measure_turns(functions, rounds, block, wait).items()}
 
 
 @contextmanager

@@ -1,1 +1,7 @@
-"""Transforms; none of our own so far, the configs use MMPose's."""
+"""Transforms of our own; for the rest the configs use MMPose's."""
+
+from .color import RandomChannelScale
+from .depth import UnknownDepth
+from .drop_labels import DropLabels
+
+__all__ = ['DropLabels', 'RandomChannelScale', 'UnknownDepth']

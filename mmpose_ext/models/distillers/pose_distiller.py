@@ -53,9 +53,10 @@ class PoseDistiller(TopdownPoseEstimator):
 
     Args:
         *args: Those of MMPose's ``TopdownPoseEstimator``.
-        teacher: ``dict(config=..., checkpoint=..., metainfo=...)`` with the file of a config, a whole config or that of
-            a model; or the config of a model with ``checkpoint``; or a trained model. A local file is read as the
-            checkpoint, and nothing in it is run. The checkpoint may be left out for a test.
+        teacher: ``dict(config=..., checkpoint=..., metainfo=...)`` with the file of a config, or its name below
+            ``configs/``, a whole config or that of a model; or the config of a model with ``checkpoint``; or a trained
+            model. A local file is read as the checkpoint, and nothing in it is run. The checkpoint may be left out for
+            a test.
         alpha: Share of the teacher, 0 to 1. With 1 labels are not used at all, and need not be there.
         alpha_unlabeled: Share of the teacher in pictures without any labelled joint.
         via: 'maps', 'points', or 'auto': maps where both have them.

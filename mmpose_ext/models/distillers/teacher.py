@@ -13,6 +13,7 @@ from mmpose.models.heads import CPMHead
 from mmpose.models.heads import HeatmapHead as MMPoseHeatmapHead
 from torch import Tensor, nn
 
+from mmpose_ext.config import config_path
 from mmpose_ext.functional import (
     dark_refine,
     expected_oks,
@@ -92,6 +93,19 @@ def _normalisation(preprocessor: Any) -> tuple[np.ndarray, np.ndarray, bool]:
     return values[0], values[1], bool(getattr(preprocessor, '_channel_conversion', False))
 
 
+def _file(name: str) -> str:
+    """A config's path: as it is given, or below the configs of this package, wherever those were installed."""
+    if Path(name).is_file():
+        return name
+    try:
+        return config_path(name)
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"'teacher.config' must be a config, its file or its name below configs/, got {name!r}, which does not "
+            f'exist: {error}'
+        ) from error
+
+
 def _read(teacher: Mapping[str, Any]) -> tuple[dict[str, Any], Any, str | None, str | None]:
     """Config of the model, meta information of its joints, checkpoint and scope of a teacher's settings."""
     settings = dict(teacher)
@@ -104,11 +118,7 @@ def _read(teacher: Mapping[str, Any]) -> tuple[dict[str, Any], Any, str | None, 
     if settings:
         raise ValueError(f"'teacher' must have config, checkpoint and metainfo, got {sorted(settings)} as well")
     if isinstance(config, (str, Path)):
-        if not Path(config).is_file():
-            raise ValueError(
-                f"'teacher.config' must be a config or its file, got {str(config)!r}, which does not exist"
-            )
-        config = Config.fromfile(str(config))
+        config = Config.fromfile(_file(str(config)))
     model = config.get('model', config)
     if 'type' not in model:
         raise ValueError(f"'teacher.config' must be a whole config or one of a model, got {sorted(config)}")
@@ -123,8 +133,8 @@ class Teacher:
     Copies share the network, which never changes.
 
     Args:
-        teacher: ``dict(config=..., checkpoint=..., metainfo=...)`` with a whole config or that of a model, or the file
-            of one; or the config of a model with ``checkpoint``; or a trained model.
+        teacher: ``dict(config=..., checkpoint=..., metainfo=...)`` with a whole config or that of a model, the file of
+            one, or its name below ``configs/``; or the config of a model with ``checkpoint``; or a trained model.
 
     Raises:
         ValueError: If it is none of these.

@@ -197,6 +197,17 @@ def test_config_from_a_file(teacher_file, tmp_path):
     assert_same(model.teacher.state_dict(), weights)
 
 
+def test_config_of_this_package(tmp_path, monkeypatch):
+    """By its name below configs/, from whatever folder."""
+    monkeypatch.chdir(tmp_path)
+    name = 'dark/dark_res18_1xb32-10e_synthetic-128x96.py'
+    codec = dict(maps_head(17)['decoder'], input_size=(96, 128), heatmap_size=(24, 32))
+    for given in (name, name.removesuffix('.py')):
+        model = MODELS.build(distilled_config(dict(config=given), maps_head(17, decoder=codec)))
+        assert model.teacher.backbone.base_channels == 32
+        assert model._teacher.joints.names[0] == 'nose'
+
+
 def test_a_distilled_student_can_teach(teacher_file):
     path, weights = teacher_file
     model = distiller(dict(config=distilled_config(dict(config='no such file')), checkpoint=path))
@@ -289,7 +300,10 @@ def test_nothing_in_a_checkpoint_is_run(teacher_file, tmp_path, monkeypatch, old
     [
         (3, r"'teacher' must be a config or a model, got int"),
         (dict(checkpoint='x.pth'), r"'teacher' must have a config, or be one of a model, got \['checkpoint'\]"),
-        (dict(config='none.py'), r"'teacher.config' must be a config or its file, got 'none.py', which does not exist"),
+        (
+            dict(config='dark/dark_res18'),
+            r"'teacher.config' must .* its name below .*, got 'dark/dark_res18', .*closest: dark/dark_res18_",
+        ),
         (
             dict(config=dict(backbone=1)),
             r"'teacher.config' must be a whole config or one of a model, got \['backbone'\]",
