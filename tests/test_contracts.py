@@ -132,8 +132,8 @@ LOSSES = {
 }
 # registered classes that are none of these: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
-    'DATASETS': {'FlicDataset', 'LspDataset'},
-    'METRICS': {'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
+    'DATASETS': {'FlicDataset', 'LspDataset', 'Synthetic3dDataset'},
+    'METRICS': {'CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
     'MODELS': {
         'MultiStageHead',
         'MultiStageResNet',
@@ -143,7 +143,7 @@ OTHERS: dict[str, set[str]] = {
         'StackedHourglass',
         'ZukoFlow',
     },
-    'TRANSFORMS': {'DropLabels'},
+    'TRANSFORMS': {'DropLabels', 'RandomChannelScale', 'UnknownDepth'},
 }
 
 every_codec = pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from torch import Tensor
 
 from mmpose_ext.functional import calibration_error, check_shape, keypoint_oks, pearson, spearman
 from mmpose_ext.registry import METRICS
 
+from .arrays import to_array
 from .people import People, load_people, match_boxes, people_of_sample
 
 __all__ = ['ConfidenceCorrelation']
@@ -153,13 +153,13 @@ class ConfidenceCorrelation(BaseMetric):
         if not {'keypoints', 'bboxes', self.field} <= set(predicted):
             wanted = f"keypoints, bboxes and {self.field} (the argument 'field')"
             raise ValueError(f"'pred_instances' must have {wanted}, got {', '.join(sorted(predicted))}")
-        points = _array(predicted['keypoints'])[..., :2]
+        points = to_array(predicted['keypoints'])[..., :2]
         sizes = check_shape('pred_instances.keypoints', points, 'N K 2', K=joints)
-        confidences = _array(predicted[self.field])
+        confidences = to_array(predicted[self.field])
         if confidences.ndim == 3:
             confidences = confidences.mean(-1)
         check_shape(f'pred_instances.{self.field}', confidences, 'N K', **sizes)
-        boxes = _array(predicted['bboxes'])
+        boxes = to_array(predicted['bboxes'])
         check_shape('pred_instances.bboxes', boxes, 'N 4', **sizes)
         people = people_of_sample(sample, joints, self.use_area)
         if people is None and self._labelled is None:
@@ -202,8 +202,3 @@ class ConfidenceCorrelation(BaseMetric):
                 points = np.concatenate([one.points for one in parts])
                 confidences = np.concatenate([one.confidences for one in parts])
                 yield _Predictions(picture, boxes, points, confidences, people), people
-
-
-def _array(values: Tensor | np.ndarray) -> np.ndarray:
-    """A field of a prediction in float64, wherever it is."""
-    return np.asarray(values.cpu() if isinstance(values, Tensor) else values, np.float64)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
-from torch import Tensor
 
 from mmpose_ext.functional import (
     area_under_curve,
@@ -18,6 +17,8 @@ from mmpose_ext.functional import (
     pck_curve,
 )
 from mmpose_ext.registry import METRICS
+
+from .arrays import to_array
 
 __all__ = ['PCKhAccuracy', 'TorsoPCKAccuracy']
 
@@ -57,11 +58,11 @@ class _PCK(BaseMetric):
         """
         for sample in data_samples:
             truth, joints = sample['gt_instances'], len(self._names)
-            targets = _array(truth['keypoints'])[..., :2]
+            targets = to_array(truth['keypoints'])[..., :2]
             sizes = check_shape('gt_instances.keypoints', targets, 'N K 2', K=joints)
-            points = _array(sample['pred_instances']['keypoints'])[..., :2]
+            points = to_array(sample['pred_instances']['keypoints'])[..., :2]
             check_shape('pred_instances.keypoints', points, 'N K 2', **sizes)
-            labelled = _array(truth['keypoints_visible'])
+            labelled = to_array(truth['keypoints_visible'])
             # the third axis, if any, holds weights beside the visibility
             labelled = (labelled[..., 0] if labelled.ndim == 3 else labelled) > 0
             scales = self._scales(truth, targets, labelled)
@@ -226,7 +227,7 @@ class PCKhAccuracy(_PCK):
                 "'gt_instances' must have the field head_size, which MMPose's MpiiDataset makes of a headbox_file "
                 f'(test_mode=True), got {", ".join(sorted(truth))}'
             )
-        return _array(truth['head_size']).reshape(-1)
+        return to_array(truth['head_size']).reshape(-1)
 
     def _more(self, together: np.ndarray) -> dict[str, float]:
         threshold = 0.1 if self.convention == 'official' else 0.11
@@ -249,8 +250,3 @@ def _mean(shares: np.ndarray) -> float:
     """Mean of the joints that somebody labelled; NaN if there are none."""
     known = shares[~np.isnan(shares)]
     return float(known.mean()) if len(known) else float('nan')
-
-
-def _array(values: Tensor | np.ndarray) -> np.ndarray:
-    """A field of a sample in float64, wherever it is."""
-    return np.asarray(values.cpu() if isinstance(values, Tensor) else values, np.float64)

@@ -4,6 +4,7 @@ Alphabet of all shapes in this package: B pictures, N people, K joints, D axes, 
 map. Points have their axes last and x first. Keypoints are in input pixels unless a name says cells or unit.
 """
 
+from .camera import Camera, back_project, crop_box, project_points
 from .checks import check_choice, check_positive, check_shape, check_size
 from .confidence import calibration_error, pearson, spearman
 from .dark import check_blur_kernel_size, dark_refine, modulated_patches
@@ -23,6 +24,7 @@ from .oks import keypoint_oks
 from .pck import heatmap_pck, pck
 from .pck_curve import area_under_curve, normalized_distances, pck_curve
 from .peaks import find_peaks, quarter_shift
+from .pose_error import align_similarity, find_root, root_relative
 from .precision import widen
 from .reduce import weighted_reduce
 from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
@@ -30,7 +32,10 @@ from .spread import expected_oks
 
 __all__ = [
     'SCORES',
+    'Camera',
+    'align_similarity',
     'area_under_curve',
+    'back_project',
     'base_log_density',
     'bounded_log_sigma',
     'calibration_error',
@@ -41,11 +46,13 @@ __all__ = [
     'check_size',
     'coordinate_error',
     'coordinate_labels',
+    'crop_box',
     'dark_refine',
     'debias_points',
     'disk_targets',
     'expected_oks',
     'find_peaks',
+    'find_root',
     'gaussian_targets',
     'gaussian_vectors',
     'heatmap_binary_cross_entropy',
@@ -65,9 +72,11 @@ __all__ = [
     'pck',
     'pck_curve',
     'pearson',
+    'project_points',
     'quarter_shift',
     'render_gaussians',
     'resample',
+    'root_relative',
     'soft_argmax',
     'soft_argmax_scores',
     'spatial_softmax',
