@@ -15,7 +15,9 @@ many = dict(
     pipeline=[dict(type='mmpose_ext.UnknownDepth')],
 )
 train_dataloader = dict(
-    sampler=dict(_delete_=True, type='MultiSourceSampler', batch_size=_base_.batch_size, source_ratio=[1, 1]),
+    # another size has to be set in both places
+    batch_size=32,
+    sampler=dict(_delete_=True, type='MultiSourceSampler', batch_size=32, source_ratio=[1, 1]),
     dataset=dict(
         _delete_=True,
         type='CombinedDataset',

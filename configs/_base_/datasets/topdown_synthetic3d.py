@@ -10,7 +10,6 @@ _base_ = 'topdown_synthetic.py'
 dataset_type = 'mmpose_ext.Synthetic3dDataset'
 num_3d = 400  # people with depth, of the 3 639 whom 2 600 training pictures show
 num_2d = 3200  # people after those, without depth: strategy 2
-batch_size = 32
 
 few = dict(
     type=dataset_type,
@@ -20,7 +19,6 @@ few = dict(
     indices=num_3d,
 )
 train_dataloader = dict(
-    batch_size=batch_size,
     dataset=dict(
         _delete_=True,
         type='CombinedDataset',
