@@ -29,6 +29,8 @@ def integral_label(heatmap_type=None, **change):
 
 
 REGRESSION_LABEL = dict(type='mmpose_ext.RegressionLabel', input_size=INPUT)
+REGRESSION_LABEL_3D = dict(REGRESSION_LABEL, depth_range=2000.0)
+VOLUME = dict(depth_size=5, depth_range=2000.0)
 COORDINATE_LOSS = dict(type='mmpose_ext.CoordinateLoss')
 
 # name -> configs, each a case of the contract
@@ -43,8 +45,11 @@ CODECS = {
         integral_label('gaussian', sigma=1.5),
         integral_label('one_hot'),
         integral_label('disk', radius=10.0),
+        integral_label(**VOLUME),
+        integral_label('gaussian', **VOLUME),
+        integral_label('one_hot', **VOLUME),
     ],
-    'RegressionLabel': [REGRESSION_LABEL],
+    'RegressionLabel': [REGRESSION_LABEL, REGRESSION_LABEL_3D],
 }
 # name -> what of the encoded a network learns to put out
 DECODED = {'DarkHeatmap': 'heatmaps', 'IntegralLabel': 'keypoint_labels', 'RegressionLabel': 'keypoint_labels'}
@@ -63,16 +68,19 @@ def integral_head(decoder=None, **arguments):
     )
 
 
-def rle_head(**arguments):
+SMALL_FLOW = dict(type='RealNVP', num_couplings=2, hidden_channels=8)
+
+
+def regression_head(head='RegressionHead', decoder=REGRESSION_LABEL, **arguments):
     """A case of the contract: a function of the number of joints."""
     return lambda joints: dict(
-        type='mmpose_ext.RLEHead',
-        in_channels=4,
-        num_joints=joints,
-        loss=dict(type='mmpose_ext.RLELoss', flow=dict(type='RealNVP', num_couplings=2, hidden_channels=8)),
-        decoder=REGRESSION_LABEL,
-        **arguments,
+        type=f'mmpose_ext.{head}', in_channels=4, num_joints=joints, decoder=decoder, **arguments
     )
+
+
+def rle_head(**arguments):
+    """A case of the contract: a function of the number of joints."""
+    return regression_head('RLEHead', **dict(loss=dict(type='mmpose_ext.RLELoss', flow=SMALL_FLOW)) | arguments)
 
 
 # name -> functions of the number of joints; features have 4 channels and half of the maps' size
@@ -102,13 +110,35 @@ HEADS = {
             integral_label('one_hot'), loss_heatmap=dict(type='mmpose_ext.HeatmapCrossEntropyLoss'), decoding='dark'
         ),
         integral_head(integral_label('disk'), loss_heatmap=dict(type='mmpose_ext.HeatmapBCELoss'), decoding='argmax'),
-    ],
-    'RegressionHead': [
-        lambda joints: dict(
-            type='mmpose_ext.RegressionHead', in_channels=4, num_joints=joints, decoder=REGRESSION_LABEL
+        integral_head(integral_label(**VOLUME), depth_size=5, loss_coord=COORDINATE_LOSS),
+        integral_head(
+            integral_label('gaussian', **VOLUME),
+            depth_size=5,
+            loss_coord=COORDINATE_LOSS,
+            loss_heatmap=dict(type='mmpose_ext.VolumeMSELoss'),
+            beta=10.0,
+            debias=True,
+        ),
+        integral_head(
+            integral_label('gaussian', **VOLUME), depth_size=5, loss_heatmap=dict(type='mmpose_ext.VolumeMSELoss')
+        ),
+        integral_head(
+            integral_label('one_hot', **VOLUME),
+            depth_size=5,
+            loss_heatmap=dict(type='mmpose_ext.VolumeCrossEntropyLoss'),
+            decoding='argmax',
         ),
     ],
-    'RLEHead': [rle_head(), rle_head(mean='integral', deconv_out_channels=(6,), deconv_kernel_sizes=(4,))],
+    'RegressionHead': [regression_head(), regression_head(decoder=REGRESSION_LABEL_3D, dim=3)],
+    'RLEHead': [
+        rle_head(),
+        rle_head(mean='integral', deconv_out_channels=(6,), deconv_kernel_sizes=(4,)),
+        rle_head(
+            dim=3,
+            decoder=REGRESSION_LABEL_3D,
+            loss=dict(type='mmpose_ext.RLELoss', flow=dict(SMALL_FLOW, dim=3), flow_2d=SMALL_FLOW),
+        ),
+    ],
 }
 # name -> configs, and the shape of what a loss compares: points, or maps from 0 to 1; called with (output, target,
 # weights)
@@ -141,6 +171,8 @@ OTHERS: dict[str, set[str]] = {
         'RLELoss',
         'RealNVP',
         'StackedHourglass',
+        'VolumeCrossEntropyLoss',
+        'VolumeMSELoss',
         'ZukoFlow',
     },
     'TRANSFORMS': {'DropLabels', 'RandomChannelScale', 'UnknownDepth'},
@@ -161,9 +193,18 @@ low_precision = pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16]
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
 
-def keypoints_of(kind, batch, joints):
-    """Keypoints (B, K, 2) and visibility (B, K) of a difficult batch."""
+def axes_of(decoder):
+    """Number of axes of a codec's keypoints."""
+    return 2 if decoder.get('depth_range') is None else 3
+
+
+def keypoints_of(kind, batch, joints, axes=2):
+    """Keypoints (B, K, D) and visibility (B, K) of a difficult batch; every second depth is unknown."""
     inside = random_keypoints(batch, joints, INPUT)
+    if axes == 3:
+        depths = np.random.default_rng(0).uniform(-900, 900, (batch, joints, 1)).astype(np.float32)
+        depths[:, 1::2] = np.nan
+        inside = np.concatenate((inside, depths), -1)
     visible = np.ones((batch, joints), np.float32)
     if kind == 'invisible':
         visible[:] = 0
@@ -174,7 +215,7 @@ def keypoints_of(kind, batch, joints):
     elif kind == 'unknown':
         inside[:] = np.nan
     elif kind == 'at the corners':
-        inside[:] = np.array([[0, 0], INPUT], np.float32)[np.arange(joints) % 2]
+        inside[..., :2] = np.array([[0, 0], INPUT], np.float32)[np.arange(joints) % 2]
     return inside, visible
 
 
@@ -243,7 +284,7 @@ def test_everything_registered_is_in_the_tables():
 @difficult
 def test_codec_encodes(config, batch, joints, kind):
     codec = KEYPOINT_CODECS.build(config)
-    keypoints, visible = keypoints_of(kind, batch, joints)
+    keypoints, visible = keypoints_of(kind, batch, joints, axes_of(config))
     encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
     for name, values in encoded.items():
         assert values.shape[:2] == (batch, joints), name
@@ -264,15 +305,17 @@ def test_codec_encodes(config, batch, joints, kind):
 @shapes
 def test_codec_decodes_what_it_encoded(config, batch, joints):
     codec = KEYPOINT_CODECS.build(config)
-    keypoints, visible = keypoints_of('inside', batch, joints)
+    keypoints, visible = keypoints_of('inside', batch, joints, axes_of(config))
     encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
     outputs = decoded_of(config, encoded)
     found, scores = codec.batch_decode(outputs)
     assert len(found) == len(scores) == batch
     for n in range(batch):
-        assert found[n].shape == (1, joints, 2)
+        assert found[n].shape == (1, joints, axes_of(config))
         assert scores[n].shape == (1, joints)
-        assert np.abs(found[n] - keypoints[n]).max() < 4  # pixels, a cell of the map
+        assert np.abs(found[n] - keypoints[n])[..., :2].max() < 4  # pixels, a cell of the map
+        # millimetres; a joint without depth has the label 0
+        np.testing.assert_allclose(found[n][0, ::2, 2:], keypoints[n][::2, 2:], atol=0.01)
         alone = codec.decode(outputs[n].numpy())
         np.testing.assert_allclose(alone[0], found[n], atol=1e-3)
         np.testing.assert_allclose(alone[1], scores[n], atol=1e-6)
@@ -282,12 +325,12 @@ def test_codec_decodes_what_it_encoded(config, batch, joints):
 @low_precision
 def test_codec_in_low_precision(config, dtype):
     codec = KEYPOINT_CODECS.build(config)
-    keypoints, visible = keypoints_of('inside', 2, 5)
+    keypoints, visible = keypoints_of('inside', 2, 5, axes_of(config))
     encoded = codec.encode_batch(torch.from_numpy(keypoints).to(dtype), torch.from_numpy(visible).to(dtype))
     assert all(values.isfinite().all() for values in encoded.values())
     found, scores = codec.batch_decode(decoded_of(config, encoded).to(dtype))
     assert np.isfinite(scores).all()
-    assert np.abs(np.concatenate(found) - keypoints).max() < 6  # pixels; bfloat16 keeps 8 bits
+    assert np.abs(np.concatenate(found) - keypoints)[..., :2].max() < 6  # pixels; bfloat16 keeps 8 bits
 
 
 @every_codec
@@ -318,7 +361,7 @@ def test_codec_shows_its_settings(config):
 @difficult
 def test_head_trains(config_of, batch, joints, kind):
     head = build_head(config_of, joints).train()
-    keypoints, visible = keypoints_of(kind, batch, joints)
+    keypoints, visible = keypoints_of(kind, batch, joints, axes_of(config_of(joints)['decoder']))
     losses = head.loss(features_of(batch), make_samples(keypoints, visible, INPUT))
     assert all(value.isfinite() and value.shape == () for value in losses.values())
     if kind in NOTHING_TO_LEARN:
@@ -340,7 +383,7 @@ def test_head_predicts(config_of, batch, joints, flip):
         predictions = head.predict(features, samples, dict(flip_test=flip))
     assert len(predictions) == batch
     for prediction in predictions:
-        assert prediction.keypoints.shape == (1, joints, 2)
+        assert prediction.keypoints.shape == (1, joints, axes_of(config_of(joints)['decoder']))
         assert prediction.keypoint_scores.shape == (1, joints)
         assert np.isfinite(prediction.keypoints).all()
         assert np.isfinite(prediction.keypoint_scores).all()
@@ -350,7 +393,7 @@ def test_head_predicts(config_of, batch, joints, flip):
 @low_precision
 def test_head_under_autocast(config_of, dtype):
     head = build_head(config_of, 5).train()
-    samples = make_samples(*keypoints_of('inside', 2, 5), INPUT)
+    samples = make_samples(*keypoints_of('inside', 2, 5, axes_of(config_of(5)['decoder'])), INPUT)
     expected = total(head.loss(features_of(2), samples)).item()
     try:
         with torch.autocast('cpu', dtype):
@@ -374,7 +417,7 @@ def test_head_in_low_precision(config_of, dtype):
     if not cpu_can(dtype):
         pytest.skip(f'this torch does not train in {dtype} on the CPU')
     head = build_head(config_of, 5).train()
-    samples = make_samples(*keypoints_of('inside', 2, 5), INPUT)
+    samples = make_samples(*keypoints_of('inside', 2, 5, axes_of(config_of(5)['decoder'])), INPUT)
     expected = total(head.loss(features_of(2), samples)).item()
     head.to(dtype)
     features = tuple(feature.to(dtype) for feature in features_of(2))
@@ -405,7 +448,8 @@ def test_head_survives_config_pickle_and_copy(config_of):
 @every_head
 def test_head_is_deterministic_and_leaves_its_inputs_alone(config_of):
     head = build_head(config_of, 5).eval()
-    features, samples = features_of(2), make_samples(*keypoints_of('inside', 2, 5), INPUT)
+    features = features_of(2)
+    samples = make_samples(*keypoints_of('inside', 2, 5, axes_of(config_of(5)['decoder'])), INPUT)
     kept = features[0].clone(), copy.deepcopy(samples)
     first, second = head.loss(features, samples), head.loss(features, samples)
     assert all(first[name] == second[name] for name in first)

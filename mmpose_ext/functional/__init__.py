@@ -10,9 +10,18 @@ from .confidence import calibration_error, pearson, spearman
 from .dark import check_blur_kernel_size, dark_refine, modulated_patches
 from .distillation import heatmap_square_error, normalized_cross_entropy, resample
 from .gaussian import gaussian_targets, gaussian_vectors, render_gaussians
-from .grid import heatmap_to_input, heatmap_to_unit, input_to_heatmap, input_to_unit, unit_to_heatmap, unit_to_input
+from .grid import (
+    depth_to_unit,
+    heatmap_to_input,
+    heatmap_to_unit,
+    input_to_heatmap,
+    input_to_unit,
+    unit_to_depth,
+    unit_to_heatmap,
+    unit_to_input,
+)
 from .joint_losses import coordinate_error, heatmap_binary_cross_entropy, heatmap_cross_entropy
-from .labels import coordinate_labels, disk_targets, one_hot_targets
+from .labels import coordinate_labels, depth_labels, disk_targets, one_hot_targets, one_hot_vectors
 from .likelihood import (
     base_log_density,
     bounded_log_sigma,
@@ -23,12 +32,13 @@ from .likelihood import (
 from .oks import keypoint_oks
 from .pck import heatmap_pck, pck
 from .pck_curve import area_under_curve, normalized_distances, pck_curve
-from .peaks import find_peaks, quarter_shift
+from .peaks import find_peaks, find_volume_peaks, quarter_shift, volume_quarter_shift
 from .pose_error import align_similarity, find_root, root_relative
 from .precision import widen
 from .reduce import weighted_reduce
 from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
 from .spread import expected_oks
+from .volume_losses import volume_cross_entropy, volume_square_error
 
 __all__ = [
     'SCORES',
@@ -49,10 +59,13 @@ __all__ = [
     'crop_box',
     'dark_refine',
     'debias_points',
+    'depth_labels',
+    'depth_to_unit',
     'disk_targets',
     'expected_oks',
     'find_peaks',
     'find_root',
+    'find_volume_peaks',
     'gaussian_targets',
     'gaussian_vectors',
     'heatmap_binary_cross_entropy',
@@ -69,6 +82,7 @@ __all__ = [
     'normalized_cross_entropy',
     'normalized_distances',
     'one_hot_targets',
+    'one_hot_vectors',
     'pck',
     'pck_curve',
     'pearson',
@@ -83,8 +97,12 @@ __all__ = [
     'spearman',
     'standard_normal_log_density',
     'standardise',
+    'unit_to_depth',
     'unit_to_heatmap',
     'unit_to_input',
+    'volume_cross_entropy',
+    'volume_quarter_shift',
+    'volume_square_error',
     'weighted_reduce',
     'widen',
 ]

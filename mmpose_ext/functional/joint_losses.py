@@ -1,4 +1,4 @@
-"""Errors of joints, (B, K), before they are weighted and averaged (see :func:`weighted_reduce`).
+"""Errors of joints, (B, K) or (B, K, D), before they are weighted and averaged (see :func:`weighted_reduce`).
 
 All are computed in float32 (or float64), whatever type the network's output has.
 """
@@ -17,7 +17,7 @@ def _precise(values: Tensor) -> Tensor:
 
 
 def coordinate_error(points: Tensor, targets: Tensor, norm: str = 'l1') -> Tensor:
-    """Distance of points from their labels, the mean over the axes.
+    """Distance of points from their labels on each axis; a joint's is the mean over its axes.
 
     Args:
         points: (B, K, D).
@@ -25,12 +25,12 @@ def coordinate_error(points: Tensor, targets: Tensor, norm: str = 'l1') -> Tenso
         norm: 'l1': absolute difference on each axis; 'l2': its square.
 
     Returns:
-        (B, K).
+        (B, K, D).
     """
     check_shape('targets', targets, 'B K D', **check_shape('points', points, 'B K D'))
     check_choice('norm', norm, ('l1', 'l2'))
     difference = _precise(points) - targets
-    return (difference.abs() if norm == 'l1' else difference * difference).mean(-1)
+    return difference.abs() if norm == 'l1' else difference * difference
 
 
 def heatmap_cross_entropy(logits: Tensor, targets: Tensor, beta: float = 1.0) -> Tensor:

@@ -6,33 +6,62 @@ import torch
 from torch import Tensor
 
 from .checks import check_positive, check_shape, check_size
-from .grid import input_to_unit
+from .grid import depth_to_unit, input_to_unit
 
-__all__ = ['coordinate_labels', 'disk_targets', 'one_hot_targets']
+__all__ = ['coordinate_labels', 'depth_labels', 'disk_targets', 'one_hot_targets', 'one_hot_vectors']
 
 
 def coordinate_labels(keypoints: Tensor, visible: Tensor, input_size: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Regression labels and loss weights of joints.
+    """Regression labels and loss weights of joints, on x and y; depth is :func:`depth_labels`.
 
     A joint outside of the picture (its pixels are 0 to w - 1 and 0 to h - 1, as in MMPose) gets the weight 0: no
     expectation over the picture's cells reaches it. So does one with a NaN; labels without a weight are 0, so that no
     NaN reaches a loss.
 
     Args:
-        keypoints: (..., K, D) in input pixels, x first.
+        keypoints: (..., K, 2) in input pixels, x first.
         visible: (..., K), 1 for a labelled joint, 0 for one without a label.
         input_size: (w, h) in pixels.
 
     Returns:
-        Labels (..., K, D) in unit coordinates (pixels / input size) and weights (..., K).
+        Labels (..., K, 2) in unit coordinates (pixels / input size) and weights (..., K).
     """
     width, height = check_size('input_size', input_size)
     x, y = keypoints[..., 0], keypoints[..., 1]
     # comparisons with NaN are false
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1) & keypoints[..., 2:].isfinite().all(-1)
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     weights = torch.where(inside & (visible >= 0.5), visible, 0.0)
     labels = input_to_unit(keypoints, (width, height))
     return torch.where((weights > 0)[..., None], labels, 0.0), weights
+
+
+def depth_labels(depth: Tensor, weights: Tensor, depth_range: float) -> tuple[Tensor, Tensor]:
+    """Regression labels and loss weights of joints' depths.
+
+    A joint without depth (NaN) or beyond the box gets the weight 0 here, and keeps the one that it has for x and y. So
+    does one that has none there: a depth without a place in the picture trains nothing.
+
+    Args:
+        depth: (...) in millimetres behind the root joint.
+        weights: (...), those of x and y from :func:`coordinate_labels`.
+        depth_range: Millimetres of the box around the root joint.
+
+    Returns:
+        Labels (...) in unit coordinates, 0 without a weight, and weights (...).
+    """
+    check_positive('depth_range', depth_range)
+    labels = depth_to_unit(depth, depth_range)
+    # comparisons with NaN are false
+    weights = torch.where((labels >= 0) & (labels <= 1), weights, 0.0)
+    return torch.where(weights > 0, labels, 0.0), weights
+
+
+def one_hot_vectors(centers: Tensor, size: int) -> Tensor:
+    """Vectors (..., size) with a 1 in the cell nearest to a centre (...), in cells, and 0 elsewhere.
+
+    One of :func:`one_hot_targets` times one of these on depth is a volume with a 1 in one cell.
+    """
+    return (_distances(centers, size, rounded=True) == 0).to(centers.dtype)
 
 
 def one_hot_targets(centers: Tensor, weights: Tensor, size: Sequence[int]) -> Tensor:
@@ -72,13 +101,16 @@ def disk_targets(centers: Tensor, weights: Tensor, size: Sequence[int], radius: 
 def _offsets(centers: Tensor, size: Sequence[int], rounded: bool) -> tuple[Tensor, Tensor]:
     """Distances (..., K, W) and (..., K, H) of a map's columns and rows from the centres."""
     check_shape('centers', centers, '... K 2')
-    offsets = []
-    for center, side in zip(centers.unbind(-1), check_size('size', size), strict=True):
-        if rounded:
-            # the nearest cell, of two equally near ones the higher: round() would take the even one
-            center = torch.floor(center + 0.5).clamp(0, side - 1)
-        offsets.append(torch.arange(side, dtype=centers.dtype, device=centers.device) - center[..., None])
-    return offsets[0], offsets[1]
+    width, height = check_size('size', size)
+    return _distances(centers[..., 0], width, rounded), _distances(centers[..., 1], height, rounded)
+
+
+def _distances(centers: Tensor, side: int, rounded: bool) -> Tensor:
+    """Distances (..., side) of cells from centres (...)."""
+    if rounded:
+        # the nearest cell, of two equally near ones the higher: round() would take the even one
+        centers = torch.floor(centers + 0.5).clamp(0, side - 1)
+    return torch.arange(side, dtype=centers.dtype, device=centers.device) - centers[..., None]
 
 
 def _drawn(inside: Tensor, weights: Tensor, centers: Tensor) -> Tensor:

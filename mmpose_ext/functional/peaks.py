@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .checks import check_shape
 
-__all__ = ['find_peaks', 'quarter_shift']
+__all__ = ['find_peaks', 'find_volume_peaks', 'quarter_shift', 'volume_quarter_shift']
 
 
 def find_peaks(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,3 +85,40 @@ def quarter_shift(heatmaps: Tensor, cells: Tensor) -> Tensor:
     # comparisons instead of sign(): a difference of infinities is NaN, and compares as neither
     shift = 0.25 * ((rise > 0).float() - (rise < 0).float())
     return (shift * torch.stack((allowed_x, allowed_y), -1)).view(cells.shape)
+
+
+def find_volume_peaks(volumes: Tensor) -> tuple[Tensor, Tensor]:
+    """The highest cell of every volume, under the rules of :func:`find_peaks`.
+
+    Args:
+        volumes: (..., D, H, W), any float type.
+
+    Returns:
+        Cells (..., 3) as int64, x first, and scores (...) in the volumes' type.
+    """
+    height = volumes.shape[-2]
+    # a volume as a map of D * H rows
+    cells, scores = find_peaks(volumes.flatten(-3, -2))
+    z = torch.div(cells[..., 1], height, rounding_mode='floor')
+    return torch.stack((cells[..., 0], cells[..., 1] - z * height, z), -1), scores
+
+
+def volume_quarter_shift(volumes: Tensor, cells: Tensor) -> Tensor:
+    """A quarter of a cell towards the higher neighbour, on each axis, as in :func:`quarter_shift`.
+
+    Args:
+        volumes: (..., D, H, W).
+        cells: (..., 3) int64, x first; the highest cell of each volume.
+
+    Returns:
+        Shifts (..., 3) in cells, x first: 0.25, -0.25 or 0.
+    """
+    check_shape('cells', cells, '... 3')
+    depth, height, width = volumes.shape[-3:]
+    flat = volumes.reshape(-1, depth, height, width)
+    x, y, z = cells.reshape(-1, 3).unbind(-1)
+    index = torch.arange(len(flat), device=flat.device)
+    # two maps through the cell: the one at its depth, and that of depth and columns at its row
+    shift_xy = quarter_shift(flat[index, z], torch.stack((x, y), -1))
+    shift_z = quarter_shift(flat[index, :, y], torch.stack((x, z), -1))[:, 1:]
+    return torch.cat((shift_xy, shift_z), -1).view(cells.shape)

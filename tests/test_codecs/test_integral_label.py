@@ -41,7 +41,13 @@ def test_signature_is_the_agreed_one():
     parameters = inspect.signature(IntegralLabel).parameters
     empty = inspect.Parameter.empty
     assert {name: parameter.default for name, parameter in parameters.items()} == dict(
-        input_size=empty, heatmap_size=empty, heatmap_type='gaussian', sigma=1.0, radius=15.0
+        input_size=empty,
+        heatmap_size=empty,
+        heatmap_type='gaussian',
+        sigma=1.0,
+        radius=15.0,
+        depth_size=None,
+        depth_range=None,
     )
 
 

@@ -29,7 +29,7 @@ def batch_of_people(count=6, joints=17):
 
 
 def test_signature_is_the_agreed_one():
-    assert list(inspect.signature(RegressionLabel).parameters) == ['input_size']
+    assert list(inspect.signature(RegressionLabel).parameters) == ['input_size', 'depth_range']
 
 
 def test_mmpose_builds_it_by_its_name(mmpose_scope):
@@ -201,7 +201,7 @@ def test_bad_constructor_arguments(size):
     ('method', 'arguments', 'message'),
     [
         ('encode', (np.zeros((2, 17, 2)),), r"'keypoints' must have shape \(1, K, 2\), got shape \(2, 17, 2\)"),
-        ('encode', (np.zeros((1, 17, 3)),), r"'keypoints' must have shape \(1, K, 2\), got shape \(1, 17, 3\)"),
+        ('encode', (np.zeros((1, 17, 4)),), r"'keypoints' must have shape \(1, K, 2\), got shape \(1, 17, 4\)"),
         ('encode', ([[[1.0, 2.0]]],), r"'keypoints' must have shape \(1, K, 2\), got list"),
         (
             'encode',

@@ -7,7 +7,7 @@ from helpers import random_keypoints
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmpose_ext.functional import coordinate_labels, disk_targets, one_hot_targets
+from mmpose_ext.functional import coordinate_labels, depth_labels, disk_targets, one_hot_targets, one_hot_vectors
 
 INPUT, SIZE = (96, 128), (7, 9)
 NAN, INF = float('nan'), float('inf')
@@ -22,17 +22,15 @@ def coordinate_labels_loop(points, visible, size):
     for k, point in enumerate(points):
         inside = 0 <= point[0] <= size[0] - 1 and 0 <= point[1] <= size[1] - 1
         if inside and np.isfinite(point).all() and visible[k] >= 0.5:
-            labels[k] = point
-            labels[k, :2] = point[0] / size[0], point[1] / size[1]
+            labels[k] = point[0] / size[0], point[1] / size[1]
             weights[k] = visible[k]
     return labels, weights
 
 
-@pytest.mark.parametrize('axes', [2, 3])
-def test_coordinates_equal_to_a_loop(axes):
+def test_coordinates_equal_to_a_loop():
     rng = np.random.default_rng(0)
-    points = rng.uniform(-20, 150, (6, 17, axes)).astype(np.float32)
-    points[1, 3, 0] = points[2, 4, axes - 1] = np.nan
+    points = rng.uniform(-20, 150, (6, 17, 2)).astype(np.float32)
+    points[1, 3, 0] = points[2, 4, 1] = np.nan
     visible = rng.random((6, 17)).astype(np.float32)
     labels, weights = coordinate_labels(torch.from_numpy(points), torch.from_numpy(visible), INPUT)
     assert labels.dtype == weights.dtype == torch.float32
@@ -56,9 +54,6 @@ def test_coordinates_equal_to_a_loop(axes):
         ((NAN, 5), False),
         ((5, NAN), False),
         ((INF, 5), False),
-        ((5, 5, NAN), False),
-        ((5, 5, -INF), False),
-        ((5, 5, -300.0), True),
     ],
 )
 def test_which_joints_count(point, inside):
@@ -82,6 +77,36 @@ def test_weight_is_the_visibility_of_a_labelled_joint(visible, weight):
 def test_bad_sizes(size):
     with pytest.raises(ValueError, match=r"'input_size' must be \(width, height\), two whole numbers > 0, got"):
         coordinate_labels(torch.zeros(1, 2), torch.ones(1), size)
+
+
+# ---------------------------------------------------------------------------------------------
+# depth
+
+
+@pytest.mark.parametrize(
+    ('depth', 'label'),
+    [(0, 0.5), (1000, 1), (-1000, 0), (250, 0.625), (1000.5, None), (-1001, None), (NAN, None), (INF, None)],
+)
+@pytest.mark.parametrize('weight', [0.0, 0.5, 1.0])
+def test_depths(depth, label, weight):
+    """The root in the middle of the box; what is beyond it, unknown or of a joint without a place trains nothing."""
+    labels, weights = depth_labels(torch.tensor([float(depth)]), torch.tensor([weight]), 2000.0)
+    counts = label is not None and weight > 0
+    assert weights.tolist() == [weight if counts else 0]
+    np.testing.assert_allclose(labels, [label if counts else 0], rtol=1e-6)
+
+
+@pytest.mark.parametrize('depth_range', [0, -5.0, NAN])
+def test_bad_depth_ranges(depth_range):
+    with pytest.raises(ValueError, match=r"'depth_range' must be a finite number > 0, got"):
+        depth_labels(torch.zeros(1), torch.ones(1), depth_range)
+
+
+def test_one_hot_vectors_are_the_rows_of_one_hot_maps():
+    centers = torch.tensor([[0.5, 1.5], [2.4, -3.0], [9.0, 8.5]])
+    maps = one_hot_targets(centers, torch.ones(3), SIZE)
+    np.testing.assert_array_equal(one_hot_vectors(centers[:, 0], SIZE[0]), maps.sum(1))
+    np.testing.assert_array_equal(one_hot_vectors(centers[:, 1], SIZE[1]), maps.sum(2))
 
 
 # ---------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from mmpose.models.heads.base_head import BaseHead as MMPoseHead
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from mmpose_ext.models.utils import average_maps, gather_targets
+from mmpose_ext.functional import pck
+from mmpose_ext.models.utils import average_maps, gather_targets, needed_targets
 from mmpose_ext.registry import KEYPOINT_CODECS
 
 __all__ = ['BaseHead']
@@ -35,6 +36,15 @@ class BaseHead(MMPoseHead):
         super().__init__(init_cfg)
         self.decoder: Any = None if decoder is None else KEYPOINT_CODECS.build(dict(decoder))
 
+    def check_axes(self, name: str, dim: int) -> None:
+        """Raise a ValueError unless the codec has as many axes as ``dim``, of which the argument ``name`` decides."""
+        axes = getattr(self.decoder, 'dim', 2)
+        if self.decoder is not None and axes != dim:
+            raise ValueError(
+                f"'decoder' must be a codec of {dim} axes with this '{name}' (the third has a depth_range), "
+                f'got {self.decoder}'
+            )
+
     @abstractmethod
     def forward(self, feats: Features) -> Any:
         """Network output of multi-scale features."""
@@ -57,6 +67,12 @@ class BaseHead(MMPoseHead):
     def accuracy(self, outputs: Any, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scalars for the training log, computed without gradients and without a host sync."""
         return {}
+
+    @staticmethod
+    def point_accuracy(points: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``acc_pose``: PCK of points (B, K, D) in unit coordinates at 5 % of the picture's sides, on x and y."""
+        labels, weights = needed_targets(targets, 'keypoint_labels', 'keypoint_weights')
+        return dict(acc_pose=pck(points[..., :2], labels[..., :2], weights > 0, (1, 1)))
 
     def locate(self, outputs: Any) -> Any:
         """What the codec decodes, as one tensor or a tuple of tensors: the outputs themselves unless overridden."""

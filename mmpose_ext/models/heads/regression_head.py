@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mmpose_ext.functional import pck
-from mmpose_ext.models.utils import average_points, needed_targets
+from mmpose_ext.functional import check_choice
+from mmpose_ext.models.utils import average_points, axis_weights, needed_targets
 from mmpose_ext.registry import MODELS
 
 from .base import BaseHead
@@ -30,10 +30,14 @@ class RegressionHead(BaseHead):
     Args:
         in_channels: Channels of the last feature map.
         num_joints: Number of joints K.
-        loss: Config of the loss, called with points and labels (B, K, 2) in unit coordinates and weights (B, K, 1), as
-            MMPose's losses of regression are; default L1.
+        loss: Config of the loss, called with points and labels (B, K, D) in unit coordinates and weights (B, K, 1), as
+            MMPose's losses of regression are; default L1. With depth the weights are (B, K, 3), one for each axis.
+        dim: Number of axes D: 2, or 3 with depth, for which the codec has a ``depth_range``.
         decoder: Config of the codec.
         init_cfg: MMEngine's initialisation config; default normal weights with standard deviation 0.01.
+
+    Raises:
+        ValueError: If ``dim`` is none of these, or not that of the codec.
     """
 
     def __init__(
@@ -43,11 +47,15 @@ class RegressionHead(BaseHead):
         loss: Mapping[str, Any] | None = None,
         decoder: Mapping[str, Any] | None = None,
         init_cfg: Any = None,
+        dim: int = 2,
     ) -> None:
         super().__init__(decoder, self.default_init_cfg if init_cfg is None else init_cfg)
+        check_choice('dim', dim, (2, 3))
+        self.check_axes('dim', dim)
+        self.dim = dim
         self.in_channels = in_channels
         self.num_joints = num_joints
-        self.fc = nn.Linear(in_channels, num_joints * 2)
+        self.fc = nn.Linear(in_channels, num_joints * dim)
         self.loss_module = MODELS.build(dict(loss or dict(type='mmpose_ext.CoordinateLoss')))
 
     @property
@@ -56,21 +64,21 @@ class RegressionHead(BaseHead):
         return [dict(type='Normal', layer=['Linear'], std=0.01, bias=0)]
 
     def forward(self, feats: Sequence[Tensor]) -> Tensor:
-        """Points (B, K, 2) in unit coordinates of the last of the features, (B, in_channels, h, w)."""
-        return self.fc(pooled(feats)).unflatten(-1, (self.num_joints, 2))
+        """Points (B, K, D) in unit coordinates of the last of the features, (B, in_channels, h, w)."""
+        return self.fc(pooled(feats)).unflatten(-1, (self.num_joints, self.dim))
 
     def losses(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """``loss_kpt`` of points (B, K, 2) against ``keypoint_labels`` with ``keypoint_weights``."""
-        labels, weights = needed_targets(targets, 'keypoint_labels', 'keypoint_weights')
-        return dict(loss_kpt=self.loss_module(outputs.to(labels.dtype), labels, weights[..., None]))
+        """``loss_kpt`` of points (B, K, D) against ``keypoint_labels``, with the weights of joints and of depths."""
+        (labels,) = needed_targets(targets, 'keypoint_labels')
+        return dict(loss_kpt=self.loss_module(outputs.to(labels.dtype), labels, axis_weights(targets)))
 
     def accuracy(self, outputs: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``acc_pose``: PCK at 5 % of the picture's sides."""
-        return dict(acc_pose=pck(outputs, targets['keypoint_labels'], targets['keypoint_weights'] > 0, (1, 1)))
+        return self.point_accuracy(outputs, targets)
 
     def average_flip(
         self, located: Tensor, flipped: Tensor, flip_indices: Sequence[int], test_cfg: Mapping[str, Any]
     ) -> Tensor:
-        """Mean of points (B, K, 2) and of the mirrored picture's, mirrored back with left and right swapped."""
+        """Mean of points (B, K, D) and of the mirrored picture's, mirrored back with left and right swapped."""
         width = self.decoder.input_size[0]
         return average_points(located, flipped, flip_indices, width, test_cfg.get('shift_coords', True))

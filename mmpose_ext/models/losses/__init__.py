@@ -4,6 +4,7 @@ from .coordinate_loss import CoordinateLoss
 from .distillation_loss import HeatmapDistillationLoss
 from .heatmap_losses import HeatmapBCELoss, HeatmapCrossEntropyLoss
 from .rle_loss import RLELoss
+from .volume_losses import VolumeCrossEntropyLoss, VolumeLoss, VolumeMSELoss
 
 __all__ = [
     'CoordinateLoss',
@@ -11,4 +12,7 @@ __all__ = [
     'HeatmapCrossEntropyLoss',
     'HeatmapDistillationLoss',
     'RLELoss',
+    'VolumeCrossEntropyLoss',
+    'VolumeLoss',
+    'VolumeMSELoss',
 ]

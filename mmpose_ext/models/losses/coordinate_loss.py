@@ -33,15 +33,18 @@ class CoordinateLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-        """Loss, a scalar, of points (B, K, D) against labels (B, K, D) with weights (B, K) or (B, K, 1).
+        """Loss, a scalar, of points (B, K, D) against labels (B, K, D).
 
-        A NaN of a joint with the weight 0 reaches neither the loss nor the gradient of the points.
+        Weights are (B, K) or (B, K, 1), or (B, K, D) with one for each axis. A NaN with the weight 0 reaches neither
+        the loss nor the gradient of the points.
         """
-        weights = weights[..., 0] if weights.dim() == 3 and weights.shape[-1] == 1 else weights
-        check_shape('weights', weights, 'B K', **check_shape('output', output, 'B K D'))
-        counted = (weights > 0)[..., None]
+        sizes = check_shape('output', output, 'B K D')
+        weights = weights[..., None] if weights.dim() == 2 else weights
+        if weights.shape[2:] == (1,):
+            weights = weights.expand(-1, -1, sizes['D'])
+        check_shape('weights', weights, 'B K D', **sizes)
         # zeros before the error is computed, whose gradient would otherwise be 0 * NaN
-        error = coordinate_error(torch.where(counted, output, 0.0), target, self.norm)
+        error = coordinate_error(torch.where(weights > 0, output, 0.0), target, self.norm)
         return self.loss_weight * weighted_reduce(error, weights, self.reduction)
 
     def extra_repr(self) -> str:

@@ -51,6 +51,9 @@ class RLELoss(nn.Module):
 
     Losses below zero are likelihoods above one, and train like any other.
 
+    With three axes a joint may have depth or not: without, it has no weight or a NaN on the third axis, and is scored
+    on x and y by a flow of its own, ``flow_2d``, as in the released program. Both kinds may be in one batch.
+
     A joint without weight never enters the flow. Neither does one whose label is NaN or infinite. Sigma is at least
     ``min_sigma``. Everything is computed in float32 (float64 stays), also under autocast and in half precision, whose
     gradients end at the largest number of their type (see :func:`mmpose_ext.functional.widen`).
@@ -58,6 +61,8 @@ class RLELoss(nn.Module):
     Args:
         flow: Config of the flow, a module with ``log_prob`` and ``dim`` (names without a prefix are those of this
             package); None: the likelihood under Q alone.
+        flow_2d: With a ``flow`` of three axes: config of the flow for joints without depth; None: the other scores
+            them as if their depth were right.
         residual: Multiply the flow's density with Q's (RLE); False: take the flow's alone.
         q_distribution: Q, 'laplace' or 'gaussian'.
         reparameterized: False: the basic design.
@@ -85,6 +90,7 @@ class RLELoss(nn.Module):
         use_target_weight: bool = True,
         reduction: str = 'batch',
         loss_weight: float = 1.0,
+        flow_2d: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         check_choice('q_distribution', q_distribution, ('laplace', 'gaussian'))
@@ -105,7 +111,10 @@ class RLELoss(nn.Module):
         self.use_target_weight = use_target_weight
         self.reduction = reduction
         self.loss_weight = loss_weight
-        self.flow_model = None if flow is None else MODELS.build({'_scope_': 'mmpose_ext', **flow})
+        self.flow_model: Any = None if flow is None else MODELS.build({'_scope_': 'mmpose_ext', **flow})
+        self.flow_model_2d: Any = None if flow_2d is None else MODELS.build({'_scope_': 'mmpose_ext', **flow_2d})
+        if flow_2d is not None:
+            self._check_flows()
 
     def forward(self, pred: Tensor, sigma: Tensor, target: Tensor, target_weight: Tensor | None = None) -> Tensor:
         """Loss of a batch.
@@ -130,9 +139,18 @@ class RLELoss(nn.Module):
         with torch.autocast(pred.device.type, enabled=False):
             weights, counted = self._weights(target, target_weight)
             # zeros before anything is computed: a product with a weight of 0 would keep a NaN, here or in the gradient
-            tensors = (torch.where(counted, tensor, 0.0) for tensor in (pred, sigma, target))
-            values = (self._axis_losses(*tensors) * weights).sum(-1)
+            pred, sigma, target = (torch.where(counted, tensor, 0.0) for tensor in (pred, sigma, target))
+            values = (self._axis_losses(pred, sigma, target, counted) * weights).sum(-1)
             return self.loss_weight * weighted_reduce(values, counted.any(-1).to(dtype), self.reduction)
+
+    def _check_flows(self) -> None:
+        """Raise a ValueError unless there is a use for the flow of joints without depth."""
+        dims = [getattr(flow, 'dim', None) for flow in (self.flow_model, self.flow_model_2d)]
+        if dims != [3, 2] or not self.reparameterized:
+            raise ValueError(
+                "'flow_2d' must be a flow of 2 axes beside a 'flow' of 3 with reparameterized=True, "
+                f'got {dims[1]} beside {dims[0]} with reparameterized={self.reparameterized}'
+            )
 
     def coordinates(self, pred: Tensor) -> Tensor:
         """Coordinates (..., D) of means (..., D): themselves, except in the basic design, whose means are latent."""
@@ -142,7 +160,7 @@ class RLELoss(nn.Module):
 
     def _weights(self, target: Tensor, target_weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Weights (B, K, 1 or D), 0 where there is nothing to learn from, and which are above 0."""
-        counted = target.isfinite().all(-1, keepdim=True)
+        counted = _known(target)
         if not self.use_target_weight or target_weight is None:
             return counted.to(target.dtype), counted
         weights = target_weight[..., None] if target_weight.dim() == 2 else target_weight
@@ -154,7 +172,7 @@ class RLELoss(nn.Module):
         counted = counted & (weights > 0)  # comparisons with NaN are false
         return torch.where(counted, weights.to(target.dtype), 0.0), counted
 
-    def _axis_losses(self, pred: Tensor, raw_sigma: Tensor, target: Tensor) -> Tensor:
+    def _axis_losses(self, pred: Tensor, raw_sigma: Tensor, target: Tensor, counted: Tensor) -> Tensor:
         """Negative log-likelihoods (B, K, D)."""
         log_sigma = bounded_log_sigma(raw_sigma, self.min_sigma)
         if self.flow_model is not None and not self.reparameterized:
@@ -164,8 +182,18 @@ class RLELoss(nn.Module):
         # the sign is the programs', which matters to the flow; the paper writes the label first
         error = standardise(pred - target, log_sigma)
         log_q = self._log_q(error) if self.residual else None
-        log_g = None if self.flow_model is None else self.flow_model.log_prob(error)
+        log_g = None if self.flow_model is None else self._log_g(error, counted[..., -1])
         return likelihood_loss(log_sigma, log_q, log_g, self.counting)
+
+    def _log_g(self, error: Tensor, has_depth: Tensor) -> Tensor:
+        """The flow's log density (B, K), of each joint the one that is made for it."""
+        if self.flow_model_2d is None:
+            return self.flow_model.log_prob(error)
+        # both flows see every joint: picking some of them would make the host wait for the device
+        solid = self.flow_model.log_prob(torch.where(has_depth[..., None], error, 0.0))
+        flat = self.flow_model_2d.log_prob(torch.where(has_depth[..., None], 0.0, error[..., :2]))
+        # the paper's count has a share of it on each axis, of which these joints have two
+        return torch.where(has_depth, solid, flat * 1.5 if self.counting == 'paper' else flat)
 
     def _log_q(self, error: Tensor) -> Tensor:
         return base_log_density(error, self.q_distribution, self.constant)
@@ -184,3 +212,12 @@ class RLELoss(nn.Module):
             'loss_weight',
         )
         return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
+
+
+def _known(target: Tensor) -> Tensor:
+    """Which labels can be learned from, (B, K, 1), or (B, K, 3) with depth, which may be missing alone."""
+    finite = target.isfinite()
+    if target.shape[-1] != 3:
+        return finite.all(-1, keepdim=True)
+    planar = finite[..., :2].all(-1, keepdim=True)
+    return torch.cat((planar, planar, planar & finite[..., 2:]), -1)

@@ -8,7 +8,7 @@ import torch
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-__all__ = ['gather_keypoints', 'gather_stage_targets', 'gather_targets', 'needed_targets']
+__all__ = ['axis_weights', 'gather_keypoints', 'gather_stage_targets', 'gather_targets', 'needed_targets']
 
 # where a pipeline with GenerateTarget packs what a codec's encode() returned
 _PACKED = ('gt_instance_labels', 'gt_fields')
@@ -30,7 +30,8 @@ def gather_keypoints(samples: Sequence[PoseDataSample], device: torch.device) ->
         device: Where the tensors shall be.
 
     Returns:
-        Keypoints (B, K, D) in input pixels, x first, and visibility (B, K), float32.
+        Keypoints (B, K, D) in input pixels, x first, and visibility (B, K), float32. Where some samples have depth, it
+        is NaN in those that have none.
 
     Raises:
         ValueError: If a sample has no transformed keypoints, or not exactly one person.
@@ -50,6 +51,13 @@ def gather_keypoints(samples: Sequence[PoseDataSample], device: torch.device) ->
         keypoints.append(points[0])
         # some transforms keep (visible, weight) pairs
         visible.append(flags[0, ..., 0] if flags.ndim == 3 else flags[0])
+    widths = {points.shape[-1] for points in keypoints}
+    if len(widths) > 1:
+        missing = float('nan')
+        keypoints = [
+            np.pad(points, ((0, 0), (0, max(widths) - points.shape[-1])), constant_values=missing)
+            for points in keypoints
+        ]
     return _to_device(keypoints, device), _to_device(visible, device)
 
 
@@ -108,7 +116,11 @@ def gather_stage_targets(
     for codec in different.values():
         _check_codec(samples, codec)
     keypoints, visible = gather_keypoints(samples, device)
-    drawn = {key: codec.encode_batch(keypoints, visible) for key, codec in different.items()}
+    drawn = {
+        # depth is for the codecs that know it
+        key: codec.encode_batch(keypoints[..., : max(2, getattr(codec, 'dim', 2))], visible)
+        for key, codec in different.items()
+    }
     return [drawn[id(codec)] for codec in codecs]
 
 
@@ -142,3 +154,11 @@ def needed_targets(targets: Mapping[str, Tensor], *names: str) -> list[Tensor]:
         if name not in targets:
             raise ValueError(f"'decoder' must be a codec that encodes '{name}' for this head, got {sorted(targets)}")
     return [targets[name] for name in names]
+
+
+def axis_weights(targets: Mapping[str, Tensor]) -> Tensor:
+    """Weights of a loss on points: (B, K, 1) for all axes or, with ``depth_weights``, (B, K, 3) for each."""
+    (weights,) = needed_targets(targets, 'keypoint_weights')
+    if 'depth_weights' not in targets:
+        return weights[..., None]
+    return torch.stack((weights, weights, targets['depth_weights']), -1)

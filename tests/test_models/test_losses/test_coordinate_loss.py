@@ -93,8 +93,8 @@ def test_bad_constructor_arguments(change, message):
     [
         (dict(output=torch.zeros(4, 5)), r"'output' must have shape \(B, K, D\), got shape \(4, 5\)"),
         (dict(target=torch.zeros(4, 5, 3)), r"'targets' must have shape \(B, K, D\) with B=4, K=5, D=2, got"),
-        (dict(weights=torch.ones(4, 5, 2)), r"'weights' must have shape \(B, K\) with .*got shape \(4, 5, 2\)"),
-        (dict(weights=torch.ones(1, 5)), r"'weights' must have shape \(B, K\) with .*got shape \(1, 5\)"),
+        (dict(weights=torch.ones(4, 5, 3)), r"'weights' must have shape \(B, K, D\) with .*got shape \(4, 5, 3\)"),
+        (dict(weights=torch.ones(1, 5)), r"'weights' must have shape \(B, K, D\) with .*got shape \(1, 5, 2\)"),
     ],
 )
 def test_bad_shapes(change, message):
