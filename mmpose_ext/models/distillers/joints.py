@@ -10,7 +10,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose_ext.functional import check_choice
 from mmpose_ext.registry import DATASETS
 
-__all__ = ['Joints', 'dataset_metainfo', 'match_joints']
+__all__ = ['Joints', 'dataset_metainfo', 'joints_of', 'match_joints', 'named_metainfo']
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -45,6 +45,24 @@ def joints_of(head: Any, metainfo: Mapping[str, Any] | None) -> Joints:
     if names is not None and len(names) != count:
         raise ValueError(f"'metainfo' must name the {count} joints of the {type(head).__name__}, got {joints}")
     return joints
+
+
+def named_metainfo(metainfo: Any, name: str = 'metainfo') -> Any:
+    """Meta information as it is given, or that of a data set's class, by the name of the class.
+
+    Args:
+        metainfo: A mapping, None, or for example 'CocoDataset' or 'mmpose_ext.LspDataset'.
+        name: The argument's name, for messages.
+
+    Raises:
+        ValueError: If there is no such class.
+    """
+    if not isinstance(metainfo, str):
+        return metainfo
+    kind = DATASETS.get(metainfo)
+    if not getattr(kind, 'METAINFO', None):
+        raise ValueError(f"'{name}' must be meta information or the name of a data set's class, got {metainfo!r}")
+    return dict(kind.METAINFO)
 
 
 def dataset_metainfo(config: Mapping[str, Any]) -> dict[str, Any] | None:

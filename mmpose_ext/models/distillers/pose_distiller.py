@@ -1,11 +1,14 @@
 """A student that learns from its labels and from a teacher, and is a plain student everywhere else."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from logging import WARNING
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from torch import Tensor, nn
 
@@ -13,12 +16,12 @@ from mmpose_ext.functional import check_choice, resample, unit_to_input
 from mmpose_ext.models.heads import BaseHead, MultiStageHead
 from mmpose_ext.registry import MODELS
 
-from .joints import joints_of, match_joints
-from .teacher import Teacher, map_grid
+from .grids import map_grid, peak_width
+from .joints import joints_of, match_joints, named_metainfo
+from .recording import labelled_joints, recorded, scaled
+from .teacher import Teacher
 
 __all__ = ['PoseDistiller']
-
-_RECORDED = ('forward', 'interpret', 'targets')
 
 
 @MODELS.register_module()
@@ -66,6 +69,7 @@ class PoseDistiller(TopdownPoseEstimator):
             a label learn from the teacher, as the paper argues (section 3.2).
         unmatched_joints: What becomes of joints that the teacher has not: 'refuse', or 'labels', learn them from labels
             alone.
+        metainfo: MMPose's, or the name of a data set's class that has it, as 'mmpose_ext.LspDataset'.
         **kwargs: As ``args``.
 
     Raises:
@@ -82,9 +86,10 @@ class PoseDistiller(TopdownPoseEstimator):
         loss_pd: Mapping[str, Any] | None = None,
         label_weights: bool = False,
         unmatched_joints: str = 'refuse',
+        metainfo: Mapping[str, Any] | str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, metainfo=named_metainfo(metainfo), **kwargs)
         for name, value in dict(alpha=alpha, alpha_unlabeled=alpha_unlabeled).items():
             if not (isinstance(value, (int, float)) and 0 <= value <= 1):
                 raise ValueError(f"'{name}' must be a number from 0 to 1, got {value!r}")
@@ -141,8 +146,10 @@ class PoseDistiller(TopdownPoseEstimator):
             self._check_dataset(data_samples)
             self._teacher.load()
             self._seen = True
+        labels = np.stack([labelled_joints(sample, len(self._indices)) for sample in data_samples])
+        changes = dict(forward=None, interpret=None, targets=partial(self._weigh_unlabeled, labels=labels))
         with ExitStack() as stack:
-            recorded = {name: stack.enter_context(_recorded(self.head, name)) for name in _RECORDED}
+            results = {name: stack.enter_context(recorded(self.head, name, changes[name])) for name in changes}
             if self.alpha < 1:
                 losses = super().loss(inputs, data_samples)
             else:
@@ -152,18 +159,30 @@ class PoseDistiller(TopdownPoseEstimator):
                     self.head.interpret(outputs)
         for name in losses:
             if 'loss' in name:
-                losses[name] = _scaled(losses[name], 1 - self.alpha)
-        weights = self._weights(inputs, data_samples, recorded['targets'])
+                losses[name] = scaled(losses[name], 1 - self.alpha)
+        weights = self._weights(inputs, labels, results['targets'])
         if weights is None:
             return losses
         if self.via == 'maps':
-            return losses | self._map_losses(recorded['forward'][0], self._teacher.maps(inputs), weights)
+            return losses | self._map_losses(results['forward'][0], self._teacher.maps(inputs), weights)
         points, scores = self._teacher.points(inputs, data_samples)
-        return losses | self._point_losses(recorded['interpret'][0], points, scores, weights)
+        return losses | self._point_losses(results['interpret'][0], points, scores, weights)
 
-    def _weights(self, inputs: Tensor, samples: Sequence[Any], targets: Sequence[Any]) -> Tensor | None:
-        """Weights (B, K) of joints in L_pd, alpha among them; None if all are 0."""
-        labels = np.stack([_labels(sample, len(self._indices)) for sample in samples])
+    def _weigh_unlabeled(self, targets: Any, labels: np.ndarray) -> Any:
+        """Targets of one stage or several: of pictures without any label (B, K) a head's zeros count as labels do."""
+        unlabeled = ~labels.any(1)
+        if not unlabeled.any():
+            return targets
+        if not isinstance(targets, Mapping):
+            return [self._weigh_unlabeled(stage, labels) for stage in targets]
+        if 'loss_weights' not in targets:
+            return targets  # and what has no label has no weight
+        shares = np.where(unlabeled, (1 - self.alpha_unlabeled) / (1 - self.alpha), 1.0)
+        weights = targets['loss_weights']
+        return dict(targets, loss_weights=weights * weights.new_tensor(shares)[:, None])
+
+    def _weights(self, inputs: Tensor, labels: np.ndarray, targets: Sequence[Any]) -> Tensor | None:
+        """Weights (B, K) of joints in L_pd, alpha among them, from the labels (B, K); None if all are 0."""
         alphas = np.where((labels > 0).any(1), self.alpha, self.alpha_unlabeled)
         values = (alphas[:, None] * self._matched).astype(np.float32)
         if self.label_weights and not targets:
@@ -215,6 +234,10 @@ class PoseDistiller(TopdownPoseEstimator):
         student = f'the student has a {type(self.head).__name__} with {codec!r}'
         both = f'{student}, the teacher a {type(self._teacher.head).__name__} with {self._teacher.head.decoder!r}'
         if grid is not None and grid == self._teacher.grid and via != 'points':
+            widths = peak_width(self.head), peak_width(self._teacher.head)
+            if None not in widths and not np.isclose(*widths, rtol=0.1):
+                logging = 'Peaks of labels and of the teacher are not equally wide in the picture, and the student '
+                print_log(f"{logging}learns a mixture; via='points' takes the student's: {both}", 'current', WARNING)
             return 'maps'
         if via == 'maps':
             raise ValueError(f"'via' must be 'points' where the two have no maps of the same kind, got 'maps': {both}")
@@ -242,41 +265,3 @@ class PoseDistiller(TopdownPoseEstimator):
                 f"'metainfo' of the model must name the student's joints where its data are not the teacher's, got "
                 f'samples of {", ".join(map(str, found))} and a teacher with {self._teacher.joints}'
             )
-
-
-@contextmanager
-def _recorded(head: Any, name: str) -> Iterator[list[Any]]:
-    """What a method of a head returns while this lasts; heads of MMPose have not all of them."""
-    results: list[Any] = []
-    method: Any = getattr(head, name, None)
-    own = name in vars(head)
-
-    def record(*args: Any, **kwargs: Any) -> Any:
-        results.append(method(*args, **kwargs))
-        return results[-1]
-
-    if method is None:
-        yield results
-        return
-    setattr(head, name, record)
-    try:
-        yield results
-    finally:
-        if own:
-            setattr(head, name, method)
-        else:
-            delattr(head, name)
-
-
-def _scaled(value: Any, factor: float) -> Any:
-    """A loss, or a list of them, times a factor."""
-    return [entry * factor for entry in value] if isinstance(value, (list, tuple)) else value * factor
-
-
-def _labels(sample: Any, joints: int) -> np.ndarray:
-    """Which joints of a sample have a label, (K,), read on the host."""
-    instances: Any = getattr(sample, 'gt_instances', {})
-    if 'keypoints_visible' in instances:
-        flags = np.asarray(instances.keypoints_visible, dtype=np.float32)[0]
-        return (flags[..., 0] if flags.ndim == 2 else flags) >= 0.5
-    return np.full(joints, 'keypoint_weights' in getattr(sample, 'gt_instance_labels', {}))

@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.models.heads import CPMHead
-from mmpose.models.heads import HeatmapHead as MMPoseHeatmapHead
 from torch import Tensor, nn
 
 from mmpose_ext.config import config_path
@@ -22,38 +20,17 @@ from mmpose_ext.functional import (
     input_to_unit,
     resample,
 )
-from mmpose_ext.models.heads import BaseHead, HeatmapHead, IntegralHead, MultiStageHead, RLEHead
+from mmpose_ext.models.heads import BaseHead, MultiStageHead, RLEHead
 from mmpose_ext.registry import MODELS
 
 from .checkpoint import load_weights
-from .joints import dataset_metainfo, joints_of
+from .grids import map_grid
+from .joints import dataset_metainfo, joints_of, named_metainfo
 
-__all__ = ['Teacher', 'map_grid']
+__all__ = ['Teacher']
 
 # arguments of an estimator: what is left of a config that is a distilled student's itself
 _ESTIMATOR = ('backbone', 'neck', 'head', 'train_cfg', 'test_cfg', 'data_preprocessor', 'init_cfg', 'metainfo')
-# codecs whose cell i sits at i * input / heatmap, with a maximum of 1
-_CELLS = ('DarkHeatmap', 'IntegralLabel', 'MSRAHeatmap')
-
-
-def map_grid(head: Any) -> str | None:
-    """The grid and scale of a head's maps, if its output are maps to be learned cell by cell; else None.
-
-    'cells' is that of this package (:mod:`mmpose_ext.functional.grid`); other codecs of MMPose have their own.
-    """
-    head = head.heads[-1] if isinstance(head, MultiStageHead) else head
-    codec = getattr(head, 'decoder', None)
-    values = isinstance(head, (HeatmapHead, MMPoseHeatmapHead, CPMHead)) or (
-        # trained by a mean square; otherwise the maps are logits
-        isinstance(head, IntegralHead) and head.loss_coord is None and not hasattr(head.loss_heatmap, 'probabilities')
-    )
-    if not values or codec is None:
-        return None
-    name, kind = type(codec).__name__, getattr(codec, 'heatmap_type', 'gaussian')
-    if name in _CELLS:
-        return 'cells'
-    # offsets of UDP's 'combined' are no maps of joints
-    return f'{name} {codec.input_size} {codec.heatmap_size}' if kind == 'gaussian' else None
 
 
 class _Pictures(nn.Module):
@@ -154,6 +131,7 @@ class Teacher:
         if not hasattr(model, 'head') or not hasattr(model, 'extract_feat'):
             raise ValueError(f"'teacher' must be a top-down estimator with a head, got {type(model).__name__}")
         self.model: Any = model.eval().requires_grad_(False)
+        metainfo = named_metainfo(metainfo, 'teacher.metainfo')
         if metainfo is not None and 'keypoint_id2name' not in metainfo:
             metainfo = parse_pose_metainfo(dict(metainfo))
         self.joints = joints_of(self.head, metainfo or getattr(model, 'metainfo', None))
@@ -241,7 +219,7 @@ def _build(config: dict[str, Any], scope: str | None) -> nn.Module:
     config = copy.deepcopy(config)
     if str(config['type']).rpartition('.')[2] == 'PoseDistiller':
         config = {name: value for name, value in config.items() if name in _ESTIMATOR}
-        config['type'] = 'mmpose.TopdownPoseEstimator'
+        config |= dict(type='mmpose.TopdownPoseEstimator', metainfo=named_metainfo(config.get('metainfo')))
     if scope is not None:
         config.setdefault('_scope_', scope)
     with torch.random.fork_rng(devices=[]):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import pack_targets
+from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 from small_models import HEADS, INPUT, JOINTS, distilled_config, maps_head, model_config
@@ -144,6 +145,21 @@ def test_pictures_without_any_label(trained, batch):
     with torch.no_grad():
         squares = (model._forward(inputs) - teacher._forward(inputs)).square().flatten(1).mean(1)
     assert losses['loss_pd'].item() == pytest.approx((0.25 * squares[0] + squares[1]).item() / 2)
+
+
+@pytest.mark.parametrize('share', [1.0, 0.5])
+def test_zeros_for_joints_without_a_label(trained, batch, share):
+    """As the hourglass is trained: they are labels too, but not of a picture that nobody has labelled."""
+    visible = np.ones((2, JOINTS), np.float32)
+    visible[0, 0] = visible[1] = 0
+    model = distiller(trained(), maps_head(unlabeled_weight=1.0), alpha=0.25, alpha_unlabeled=share).eval()
+    inputs, samples = batch(visible=visible)
+    losses = model.loss(inputs, samples)
+    with torch.no_grad():
+        maps = model._forward(inputs)
+        targets = model.head.targets(samples, inputs.device)['heatmaps']
+        squares = (maps - targets).square().flatten(1).mean(1)
+    assert losses['loss_kpt'].item() == pytest.approx((0.75 * squares[0] + (1 - share) * squares[1]).item() / 2)
 
 
 def test_data_without_any_label(trained, batch):
@@ -300,6 +316,22 @@ def test_points_of_the_host_are_those_of_the_device(trained, batch):
     torch.testing.assert_close(found, points, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(('sigma', 'warned'), [(3.0, False), (1.5, True)])
+def test_peaks_of_another_width(trained, caplog, sigma, warned):
+    """In the picture: as many cells of twice the number are half as wide. They are learned, and this is said."""
+    head = maps_head(stride=2)
+    teacher = trained(dict(head, decoder=dict(head['decoder'], sigma=sigma)))
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    try:
+        distiller(teacher)
+        assert ('not equally wide' in caplog.text) is warned
+        distiller(teacher, via='points')
+        assert caplog.text.count('not equally wide') == warned
+    finally:
+        logger.removeHandler(caplog.handler)
+
+
 # ---------------------------------------------------------------------------------------------
 # pictures
 
@@ -372,6 +404,21 @@ def test_joints_of_the_teacher_are_those_of_its_data(trained):
     assert distiller_joints(teacher, 4).names == (*'abcd',)
     teacher = dict(config=model_config(), metainfo=metainfo(*'wxyz'))
     assert distiller_joints(teacher, 4).names == (*'wxyz',)
+
+
+def test_joints_of_a_data_sets_class(trained):
+    """By the name of the class: LSP's joints among those of MPII."""
+    teacher = dict(config=model_config(maps_head(16)), metainfo='MpiiDataset')
+    model = MODELS.build(distilled_config(teacher, maps_head(14), metainfo='mmpose_ext.LspDataset'))
+    names = model._teacher.joints.names
+    assert [names[index] for index in model._indices][:3] == ['right_ankle', 'right_knee', 'right_hip']
+    assert [names[index] for index in model._indices][-2:] == ['upper_neck', 'head_top']
+    again = distilled_config(dict(config=distilled_config(teacher, maps_head(14), metainfo='mmpose_ext.LspDataset')))
+    assert MODELS.build(again | dict(head=maps_head(14)))._teacher.joints.dataset == 'lsp'
+    with pytest.raises(ValueError, match=r"'metainfo' must be meta information or the name .*got 'NoDataset'"):
+        distiller(teacher, maps_head(16), metainfo='NoDataset')
+    with pytest.raises(ValueError, match=r"'teacher.metainfo' must be meta information .*got 'NoDataset'"):
+        distiller(dict(teacher, metainfo='NoDataset'), maps_head(16))
 
 
 def distiller_joints(teacher, joints):

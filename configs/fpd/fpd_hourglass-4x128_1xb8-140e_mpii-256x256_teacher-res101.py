@@ -1,0 +1,12 @@
+"""FPD from another backbone: 4 stacks of 128 channels learn from ResNet-101, MPII 256x256 (not in the paper)."""
+
+_base_ = '../hourglass/hourglass_4x128_1xb8-140e_mpii-256x256.py'
+
+model = dict(
+    type='mmpose_ext.PoseDistiller',
+    teacher=dict(
+        config='integral/integral_res101_4xb32-140e_mpii-256x256_h1.py',
+        checkpoint='work_dirs/integral_res101_4xb32-140e_mpii-256x256_h1/epoch_140.pth',
+    ),
+    alpha=0.5,
+)

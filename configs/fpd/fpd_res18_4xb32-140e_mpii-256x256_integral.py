@@ -1,0 +1,12 @@
+"""FPD from maps to coordinates: integral regression, ResNet-18, from the hourglass, MPII 256x256 (not in the paper)."""
+
+_base_ = '../integral/integral_res18_4xb32-140e_mpii-256x256.py'
+
+model = dict(
+    type='mmpose_ext.PoseDistiller',
+    teacher=dict(
+        config='hourglass/hourglass_8x256_1xb8-140e_mpii-256x256.py',
+        checkpoint='work_dirs/hourglass_8x256_1xb8-140e_mpii-256x256/epoch_140.pth',
+    ),
+    alpha=0.5,
+)

@@ -1,0 +1,155 @@
+"""configs/fpd: five lines on top of a student's config, pairs that fit, teachers where their configs leave them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmpose.registry import MODELS
+from test_configs import CONFIGS, fake_person, metainfo_of, parse
+
+from mmpose_ext import config_path
+from mmpose_ext.apis.ablation.table import find_table, list_tables
+from mmpose_ext.models.distillers.grids import peak_width
+
+LEAVES = sorted((CONFIGS / 'fpd').glob('*.py'))
+DISTILLED = [leaf for leaf in LEAVES if 'PoseDistiller' in Config.fromfile(leaf).model.type]
+SYNTHETIC = [leaf for leaf in DISTILLED if 'synthetic' in leaf.stem]
+SETTINGS = ('type', 'teacher', 'alpha', 'loss_pd', 'label_weights', 'metainfo')
+each_distilled = pytest.mark.parametrize('leaf', DISTILLED, ids=lambda leaf: leaf.stem)
+pytestmark = pytest.mark.usefixtures('mmpose_scope')
+
+# what the variants of a name say: what is learned, student's and teacher's backbone, maps and input of the teacher
+PAIRS = {
+    'fpd_hourglass-4x128_1xb8-140e_mpii-256x256': ('maps', 'StackedHourglass', (64, 64), (256, 256)),
+    'fpd_hourglass-4x128_1xb8-140e_mpii-256x256_teacher-res101': ('maps', 'ResNet', (64, 64), (256, 256)),
+    'fpd_res50_4xb32-140e_mpii-256x256_map32x32': ('maps', 'HRNet', (64, 64), (256, 256)),
+    'fpd_res18_4xb32-140e_mpii-256x256_integral': ('points', 'StackedHourglass', (64, 64), (256, 256)),
+    'fpd_res50_8xb32-270e_coco-256x192_rle': ('points', 'HRNet', (48, 64), (192, 256)),
+    'fpd_hrnet-w32_2xb64-210e_coco-128x96_teacher-384x288': ('maps', 'HRNet', (72, 96), (288, 384)),
+    'fpd_hourglass-4x128_1xb8-70e_lsp-256x256_teacher-mpii': ('maps', 'StackedHourglass', (64, 64), (256, 256)),
+    'fpd_hrnet-w32_4xb24-210e_coco-256x192': ('maps', 'HRNet', (48, 64), (192, 256)),
+}
+
+
+def shapes_of(cfg: Config) -> Any:
+    """A config's model on no device."""
+    with torch.device('meta'):
+        return MODELS.build(cfg.model)
+
+
+def base_of(leaf: Path) -> Config:
+    """The config that a leaf is written on top of."""
+    line = next(line for line in leaf.read_text().splitlines() if line.startswith('_base_ = '))
+    return Config.fromfile(leaf.parent / line.partition(' = ')[2].strip("'"))
+
+
+@each_distilled
+def test_the_model_is_the_students(leaf: Path) -> None:
+    """Nothing but the settings of the distillation differs from the student's config, and they are few."""
+    found, plain = Config.fromfile(leaf).model.to_dict(), base_of(leaf).model.to_dict()
+    assert {name for name in found | plain if found.get(name) != plain.get(name)} <= {*SETTINGS}
+    student = {name: value for name, value in found.items() if name not in SETTINGS}
+    assert student == {name: value for name, value in plain.items() if name not in SETTINGS}
+    if plain['type'] == 'TopdownPoseEstimator':
+        cfg = Config.fromfile(leaf)
+        with torch.device('meta'):
+            weights, expected = (MODELS.build(dict(one)).state_dict() for one in (cfg.model, plain))
+        assert {key: value.shape for key, value in weights.items()} == {
+            key: value.shape for key, value in expected.items()
+        }
+
+
+@each_distilled
+def test_the_teacher_is_a_config_of_ours(leaf: Path) -> None:
+    """Its checkpoint lies where tools/train.py leaves it, and it was trained for the same people and joints."""
+    cfg = Config.fromfile(leaf)
+    teacher = Config.fromfile(config_path(cfg.model.teacher.config))
+    stem = Path(cfg.model.teacher.config).stem
+    assert cfg.model.teacher.checkpoint == f'work_dirs/{stem}/epoch_{teacher.train_cfg.max_epochs}.pth'
+    assert cfg.model.alpha == 0.5
+    same = teacher.train_dataloader.dataset.type == cfg.train_dataloader.dataset.type
+    assert same is (parse(leaf)['teacher'] != 'mpii')
+    assert cfg.model.get('metainfo') == (None if same else 'mmpose_ext.LspDataset')
+
+
+@each_distilled
+def test_the_pair_fits(leaf: Path) -> None:
+    """It builds; where maps are learned, the peaks of labels and teacher are equally wide."""
+    model = shapes_of(Config.fromfile(leaf))
+    if model.via == 'maps':
+        assert peak_width(model.head) == pytest.approx(peak_width(model._teacher.head))
+    assert model._matched.all()
+    if leaf.stem in PAIRS:
+        codec = model.teacher.head.decoder
+        found = (model.via, type(model.teacher.backbone).__name__, tuple(codec.heatmap_size), tuple(codec.input_size))
+        assert found == PAIRS[leaf.stem]
+
+
+def test_there_is_a_pair_of_every_kind() -> None:
+    assert {*PAIRS} <= {leaf.stem for leaf in DISTILLED}
+    names = [parse(leaf) for leaf in DISTILLED]
+    assert {name['data'] for name in names} == {'mpii', 'lsp', 'coco', 'synthetic'}
+    students = {name['backbone'] for name in names if name['data'] == 'mpii'}
+    assert {f'hourglass-4x{width}' for width in (128, 64, 32)} <= students
+
+
+@pytest.mark.parametrize('leaf', SYNTHETIC, ids=lambda leaf: leaf.stem)
+def test_the_twins_learn(leaf: Path) -> None:
+    """A step of what the pipeline makes, with a teacher whose weights are anything but trained."""
+    cfg = Config.fromfile(leaf)
+    cfg.model.backbone.init_cfg = None
+    model = MODELS.build(cfg.model).train()
+    model._teacher.trained = True
+    batch = pseudo_collate([Compose(cfg.train_dataloader.dataset.pipeline[1:])(fake_person(metainfo_of(cfg)))])
+    losses = model(**model.data_preprocessor(batch, True), mode='loss')
+    distilled = [value for name, value in losses.items() if 'loss' in name and 'pd' in name]
+    assert len(distilled) == 1
+    total, _ = model.parse_losses(losses)
+    assert total > distilled[0] >= 0
+    total.backward()
+    assert all(np.isfinite(parameter.grad.numpy()).all() for parameter in model.parameters())
+
+
+def test_rows_of_the_released_program() -> None:
+    """Its COCO script: the student's weights to begin with, joints weighted by their labels."""
+    cfg = Config.fromfile(config_path('fpd/fpd_hrnet-w32_4xb24-210e_coco-256x192'))
+    assert cfg.load_from == 'work_dirs/dark_hrnet-w32_4xb32-210e_coco-256x192_biased-shift/epoch_210.pth'
+    assert cfg.model.label_weights is True
+    assert (cfg.optim_wrapper.optimizer.lr, cfg.param_scheduler[0].milestones) == (1e-3, [170, 200])
+
+
+def test_half_of_the_labels() -> None:
+    """The same ones for the student alone and distilled; joints without a label learn from the teacher."""
+    stem = 'fpd_res18_1xb32-10e_synthetic-128x96'
+    alone, distilled = (
+        Config.fromfile(config_path(f'fpd/{stem}_{name}')) for name in ('student-half-labels', 'half-labels')
+    )
+    assert alone.train_dataloader == distilled.train_dataloader
+    drop = alone.train_dataloader.dataset.pipeline[1]
+    assert drop == dict(type='mmpose_ext.DropLabels', ratio=0.5)
+    assert not distilled.model.get('label_weights', False)
+    teacher = Config.fromfile(config_path(distilled.model.teacher.config))
+    assert 'DropLabels' not in teacher.pretty_text
+
+
+def test_tables() -> None:
+    """Every leaf of the paper is in a table, every distilled stage has its teacher, trained once."""
+    tables = [find_table(name) for name in list_tables() if name.startswith('fpd/')]
+    configs = {path for table in tables for stage in table.stages.values() for path in stage.config.values()}
+    for leaf in LEAVES:
+        assert f'fpd/{leaf.name}' in configs or 'not in the paper' in leaf.read_text().splitlines()[0], leaf.stem
+    for table in tables:
+        for name, stage in table.stages.items():
+            for path in stage.config.values():
+                distilled = Config.fromfile(config_path(path)).model.type == 'mmpose_ext.PoseDistiller'
+                assert distilled is ('model.teacher.checkpoint' in stage.uses), (table.name, name)
+                if distilled:
+                    teacher = table.stages[stage.uses['model.teacher.checkpoint']]
+                    assert teacher.shared
+                    assert Config.fromfile(config_path(path)).model.teacher.config in teacher.config.values()
+    (alpha,) = [table for table in tables if table.name == 'fpd/alpha']
+    assert [row.name.partition(',')[0] for row in alpha.rows] == ['0', '0.05', '0.1', '0.5', '0.95', '0.99']
