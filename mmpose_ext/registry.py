@@ -21,7 +21,13 @@ def _child(name: str, *locations: str) -> Registry:
 
 KEYPOINT_CODECS = _child('KEYPOINT_CODECS', 'codecs')
 MODELS = _child('MODELS', 'models')
-DATASETS = _child('DATASETS', 'datasets.flic_dataset', 'datasets.lsp_dataset', 'datasets.synthetic3d_dataset')
+DATASETS = _child(
+    'DATASETS',
+    'datasets.flic_dataset',
+    'datasets.human36m_image_dataset',
+    'datasets.lsp_dataset',
+    'datasets.synthetic3d_dataset',
+)
 TRANSFORMS = _child('TRANSFORMS', 'datasets.transforms')
 METRICS = _child('METRICS', 'evaluation')
 HOOKS = _child('HOOKS', 'engine.hooks')

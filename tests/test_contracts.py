@@ -162,7 +162,7 @@ LOSSES = {
 }
 # registered classes that are none of these: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
-    'DATASETS': {'FlicDataset', 'LspDataset', 'Synthetic3dDataset'},
+    'DATASETS': {'FlicDataset', 'Human36mImageDataset', 'LspDataset', 'Synthetic3dDataset'},
     'METRICS': {'CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
     'MODELS': {
         'MultiStageHead',

@@ -260,6 +260,7 @@ PUBLIC = {
     'mmpose_ext.apis': ['convert_checkpoint'],
     'mmpose_ext.apis.convert_dataset': ['convert_flic', 'convert_lsp'],
     'mmpose_ext.datasets.flic_dataset': ['FlicDataset'],
+    'mmpose_ext.datasets.human36m_image_dataset': ['Human36mImageDataset', 'parse_image_name'],
     'mmpose_ext.datasets.lsp_dataset': ['LspDataset'],
     'mmpose_ext.datasets.synthetic3d_dataset': ['Synthetic3dDataset'],
     'mmpose_ext.datasets.transforms': ['DropLabels', 'RandomChannelScale', 'UnknownDepth'],

@@ -57,4 +57,8 @@ class Synthetic3dDataset(CocoDataset):
             )
         names = [name for _, name in sorted(self.metainfo['keypoint_id2name'].items())]
         points = _MILLIMETRES * np.array(annotation['keypoints_3d'], np.float64)
-        return add_depth(person, points, find_root(names, self.root), annotation['camera'])
+        keypoints, seen, depths = add_depth(
+            person['keypoints'], person['keypoints_visible'], points[None], find_root(names, self.root)
+        )
+        more = dict(keypoints_cam=seen[0], root_depth=float(depths[0]), camera_param=annotation['camera'])
+        return person | dict(keypoints=keypoints, raw_ann_info=person['raw_ann_info'] | more)

@@ -122,13 +122,15 @@ def test_files_without_depth_are_named(folder):
         dataset(folder)
 
 
-def test_depth_is_kept_beside_what_is_there():
-    person = dict(keypoints=np.ones((1, 2, 2)), keypoints_visible=np.array([[1.0, 0]]), bbox=3)
-    sample = add_depth(person, np.array([[1, 2, 500], [3, 4, 300]]), [0, 1], PARAM, action='Eating')
-    np.testing.assert_array_equal(sample['keypoints'], [[[1, 1, 100], [1, 1, np.nan]]])
-    assert sample['bbox'] == 3
-    assert (sample['raw_ann_info']['root_depth'], sample['raw_ann_info']['action']) == (400, 'Eating')
-    assert 'raw_ann_info' not in person
+def test_depth_by_hand():
+    """Two people: the root is the middle of both joints, the second of which one of them has no label of."""
+    points = np.array([[[1, 2, 500], [3, 4, 300]], [[5, 6, 1000], [7, 8, 3000]]])
+    keypoints, seen, depths = add_depth(np.ones((2, 2, 2)), np.array([[1, 1], [2, 0]]), points, [0, 1])
+    np.testing.assert_array_equal(keypoints[..., 2], [[100, -100], [-1000, np.nan]])
+    np.testing.assert_array_equal(keypoints[..., :2], 1)
+    np.testing.assert_array_equal(seen[0], points[0])
+    np.testing.assert_array_equal(seen[1], [[5, 6, 1000], [np.nan] * 3])
+    assert depths.tolist() == [400, 2000]
 
 
 # ---------------------------------------------------------------------------------------------

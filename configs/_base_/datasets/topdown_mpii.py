@@ -1,7 +1,8 @@
 """MPII, single person, in the format of MMPose. The files topdown_mpii-<height>x<width>.py add the size."""
 
-# The one place of the folder; MPII_ROOT in the environment overrides it.
-data_root = '{{$MPII_ROOT:data/mpii}}/'
+_base_ = 'mpii_root.py'
+
+data_root = _base_.mpii_root
 
 dataset_type = 'MpiiDataset'  # MMPoseInferencer asks for it, too
 
