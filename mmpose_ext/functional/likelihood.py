@@ -106,8 +106,11 @@ def likelihood_loss(
         both       no G   log sigma     - log Q(e)
 
     so that a joint, the sum of its D axes, has ``log G`` once in the paper's equation and D times in the authors'
-    program and in MMPose, which also have ``log sigma`` once for each of the two densities. The paper's constant
-    ``log s`` is left out here and in both programs: no gradient depends on it.
+    program and in MMPose, which also have ``log sigma`` once for each of the two densities. The paper's ``log s``, with
+    s the integral of Q times G, is left out here and in both programs: no gradient of the mean or of sigma depends on
+    it. One of the flow would. Without it a larger sigma and a narrower flow are the same density, but for Q, so that
+    sigmas grow beyond the errors in a training: they rank joints, and are no standard deviations. DLE in the released
+    counting even gains from that growth, D * (D - 1) nats a joint for a factor of e, until sigma is at its largest.
 
     Args:
         log_sigma: (B, K, D).
