@@ -234,10 +234,10 @@ class PoseDistiller(TopdownPoseEstimator):
         student = f'the student has a {type(self.head).__name__} with {codec!r}'
         both = f'{student}, the teacher a {type(self._teacher.head).__name__} with {self._teacher.head.decoder!r}'
         if grid is not None and grid == self._teacher.grid and via != 'points':
-            widths = peak_width(self.head), peak_width(self._teacher.head)
-            if None not in widths and not np.isclose(*widths, rtol=0.1):
-                logging = 'Peaks of labels and of the teacher are not equally wide in the picture, and the student '
-                print_log(f"{logging}learns a mixture; via='points' takes the student's: {both}", 'current', WARNING)
+            own, other = peak_width(self.head), peak_width(self._teacher.head)
+            if own is not None and other is not None and not np.isclose(own, other, rtol=0.1):
+                message = 'Peaks of labels and of the teacher are not equally wide in the picture, and the student '
+                print_log(f"{message}learns a mixture; via='points' takes the student's: {both}", 'current', WARNING)
             return 'maps'
         if via == 'maps':
             raise ValueError(f"'via' must be 'points' where the two have no maps of the same kind, got 'maps': {both}")
