@@ -1,4 +1,4 @@
-"""FPD: 4 stacks of 128 channels learn from 8 of 256, MPII 256x256 (tables 2, 5 to 8)."""
+"""FPD: 4 stacks of 128 channels learn from 8 of 256, MPII 256x256 (tables 6 to 8)."""
 
 _base_ = '../hourglass/hourglass_4x128_1xb8-140e_mpii-256x256.py'
 
