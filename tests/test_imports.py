@@ -211,7 +211,6 @@ PUBLIC = {
         'depth_labels',
         'depth_to_unit',
         'disk_targets',
-        'expected_oks',
         'find_peaks',
         'find_root',
         'find_volume_peaks',

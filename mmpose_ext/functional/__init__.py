@@ -37,7 +37,6 @@ from .pose_error import align_similarity, find_root, root_relative
 from .precision import widen
 from .reduce import weighted_reduce
 from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
-from .spread import expected_oks
 from .volume_losses import volume_cross_entropy, volume_square_error
 
 __all__ = [
@@ -62,7 +61,6 @@ __all__ = [
     'depth_labels',
     'depth_to_unit',
     'disk_targets',
-    'expected_oks',
     'find_peaks',
     'find_root',
     'find_volume_peaks',

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from mmpose_ext.config import config_path
 from mmpose_ext.functional import (
     dark_refine,
-    expected_oks,
     find_peaks,
     heatmap_to_unit,
     input_to_unit,
@@ -239,8 +238,7 @@ def _located(head: Any, outputs: Any) -> tuple[Tensor, Tensor]:
     located = head.locate(outputs)
     if isinstance(inner, RLEHead):
         points, sigmas = located
-        oks = inner.score == 'oks'
-        return points, expected_oks(sigmas, inner.score_scale) if oks else 1 - sigmas.mean(-1)
+        return points, 1 - sigmas.mean(-1)
     if isinstance(located, tuple):
         return located
     if located.dim() == 4:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_choice, check_positive, expected_oks, heatmap_to_unit, soft_argmax, widen
+from mmpose_ext.functional import check_choice, check_positive, heatmap_to_unit, soft_argmax, widen
 from mmpose_ext.models.layers import map_layers
 from mmpose_ext.models.utils import average_points, average_scores, axis_weights, needed_targets
 from mmpose_ext.registry import MODELS
@@ -45,9 +45,6 @@ class RLEHead(BaseHead):
             expectation under a softmax of maps (the paper's HRNet-W32 row). Sigmas come from pooled features. Of two
             axes only.
         feature_norm: Divide the features of the points by their length, as the released program does.
-        score: The confidence of a joint: 'sigma', 1 minus its mean sigma in unit coordinates (the paper's), or 'oks',
-            the similarity to expect of such a spread on x and y (:func:`mmpose_ext.functional.expected_oks`).
-        score_scale: With 'oks': the distance in unit coordinates at which the similarity has fallen to exp(-1/2).
         beta: With 'integral': factor of the logits before the softmax.
         decoder: Config of the codec.
         init_cfg: MMEngine's initialisation config; default normal weights, with standard deviation 0.01 in the fully
@@ -66,8 +63,6 @@ class RLEHead(BaseHead):
         loss: Mapping[str, Any] | None = None,
         mean: str = 'fc',
         feature_norm: bool = False,
-        score: str = 'sigma',
-        score_scale: float = 0.05,
         beta: float = 1.0,
         decoder: Mapping[str, Any] | None = None,
         init_cfg: Any = None,
@@ -76,8 +71,6 @@ class RLEHead(BaseHead):
     ) -> None:
         super().__init__(decoder, self.default_init_cfg if init_cfg is None else init_cfg)
         check_choice('mean', mean, ('fc', 'integral'))
-        check_choice('score', score, ('sigma', 'oks'))
-        check_positive('score_scale', score_scale)
         check_positive('beta', beta)
         if mean == 'fc' and layers:
             raise ValueError(f"'mean' must be 'integral' where the head has layers of maps, got 'fc' with {[*layers]}")
@@ -90,8 +83,6 @@ class RLEHead(BaseHead):
         self.dim = dim
         self.mean = mean
         self.feature_norm = feature_norm
-        self.score = score
-        self.score_scale = score_scale
         self.beta = beta
         if mean == 'integral':
             self.deconv_layers, self.conv_layers, self.final_layer = map_layers(in_channels, num_joints, **layers)
@@ -170,8 +161,7 @@ class RLEHead(BaseHead):
     def decode(self, batch_outputs: tuple[Tensor, Tensor]) -> list[InstanceData]:
         """``keypoints``, ``keypoint_scores`` and ``keypoint_sigmas`` (1, K, D) of each picture, in input pixels."""
         points, sigmas = batch_outputs
-        scores = 1 - sigmas.mean(-1) if self.score == 'sigma' else expected_oks(sigmas[..., :2], self.score_scale)
-        predictions = super().decode((points, scores))
+        predictions = super().decode((points, 1 - sigmas.mean(-1)))
         # MMPose's codecs have no other way, and no depth whose middle would have to stay off
         lengths = getattr(self.decoder, 'batch_lengths', None)
         pixels = self.decoder.batch_decode(sigmas)[0] if lengths is None else lengths(sigmas)

@@ -380,17 +380,11 @@ def test_flip_test_of_an_exact_network_changes_nothing():
     np.testing.assert_allclose(field_of(predictions, 'keypoint_sigmas'), expected * np.array(INPUT), rtol=1e-5)
 
 
-@pytest.mark.parametrize('score_scale', [0.05, 0.2])
-def test_scores(score_scale):
+def test_scores():
     features, samples = batch()
-    plain, oks = (
-        spread(make_head(score=score, score_scale=score_scale)).predict(features, samples) for score in ('sigma', 'oks')
-    )
-    sigmas = field_of(plain, 'keypoint_sigmas') / np.array(INPUT)
-    np.testing.assert_allclose(field_of(plain, 'keypoint_scores'), 1 - sigmas.mean(-1), rtol=1e-5)
-    expected = np.prod(1 / np.sqrt(1 + (sigmas / score_scale) ** 2), -1)
-    np.testing.assert_allclose(field_of(oks, 'keypoint_scores'), expected, rtol=1e-5)
-    np.testing.assert_array_equal(field_of(plain), field_of(oks))
+    predictions = spread(make_head()).predict(features, samples)
+    sigmas = field_of(predictions, 'keypoint_sigmas') / np.array(INPUT)
+    np.testing.assert_allclose(field_of(predictions, 'keypoint_scores'), 1 - sigmas.mean(-1), rtol=1e-5)
 
 
 def test_sigmas_are_lengths_in_the_picture():
@@ -447,8 +441,6 @@ def test_it_hands_out_no_maps():
     ('change', 'message'),
     [
         (dict(mean='median'), r"'mean' must be one of 'fc', 'integral', got 'median'"),
-        (dict(score='max'), r"'score' must be one of 'sigma', 'oks', got 'max'"),
-        (dict(score_scale=0), r"'score_scale' must be .*, got 0"),
         (dict(beta=-1.0), r"'beta' must be .*, got -1.0"),
         (
             dict(deconv_out_channels=(6,)),
@@ -466,7 +458,6 @@ def test_bad_arguments_are_named(change, message):
     [
         dict(feature_norm=True),
         dict(mean='integral', deconv_out_channels=None),
-        dict(score='oks'),
         dict(decoder=dict(CODEC, input_size=(192, 128))),
         dict(init_cfg=dict(type='Constant', layer='Linear', val=0.5)),
     ],
