@@ -1,7 +1,10 @@
 """Every config loads, builds, trains and predicts; says what its name says; and keeps to the paper's recipe."""
 
+import copy
+import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -78,6 +81,16 @@ def _one_thread() -> Iterator[None]:
 each_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
 
 
+@cache
+def _read(leaf: Path) -> Config:
+    return Config.fromfile(leaf, format_python_code=False)  # as text in half the time
+
+
+def load(leaf: Path) -> Config:
+    """A leaf's config, read once and copied for each test."""
+    return copy.deepcopy(_read(leaf))
+
+
 def parse(leaf: Path) -> dict[str, Any]:
     """The parts of a leaf's name; those that it does not have are None."""
     match = NAME.fullmatch(leaf.stem)
@@ -121,17 +134,37 @@ def fake_person(metainfo: dict[str, Any]) -> dict[str, Any]:
     return person | {name: metainfo[name] for name in names}
 
 
+def narrow(cfg: Config) -> None:
+    """Few channels and blocks for a network, which would take seconds as it is: all around it stays."""
+    backbone, head = cfg.model.backbone, cfg.model.head
+    backbone.init_cfg = None  # no download
+    deconvolutions = backbone if 'deconv_out_channels' in backbone else head
+    if deconvolutions.get('deconv_out_channels', head.get('mean') == 'integral'):
+        deconvolutions.deconv_out_channels = (8,) * len(deconvolutions.get('deconv_out_channels', (256,) * 3))
+    if 'feat_channels' in backbone:
+        backbone.update(feat_channels=8, stem_channels=(4, 8, 8))
+    elif backbone.type == 'HRNet':
+        for stage in backbone.extra.values():
+            widths = [8 * 2**branch for branch in range(stage.num_branches)]
+            stage.update(num_modules=1, num_blocks=[1] * len(widths), num_channels=widths)
+        head.in_channels = 8
+    else:
+        backbone.update(depth=18, stem_channels=8, base_channels=8)
+        if 'in_channels' in head:
+            head.in_channels = 64
+
+
 @each_leaf
 def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
-    cfg = Config.fromfile(leaf)
+    cfg = load(leaf)
     if without_zuko(cfg):
         pytest.skip('zuko is not installed')
-    cfg.model.backbone.init_cfg = None  # no download
+    narrow(cfg)
     size = cfg.model.head.decoder.get('heatmap_size')
     cfg.model.test_cfg.output_heatmaps = size is not None
     model = MODELS.build(cfg.model)
     metainfo = metainfo_of(cfg)
-    with torch.no_grad():  # gradients are tested with the heads; the widest network would take half a minute
+    with torch.no_grad():  # gradients are tested with the heads
         train, test = (
             model.data_preprocessor(pseudo_collate([Compose(pipeline[1:])(fake_person(metainfo))]))
             for pipeline in (cfg.train_dataloader.dataset.pipeline, cfg.test_dataloader.dataset.pipeline)
@@ -147,9 +180,37 @@ def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
         assert sample.pred_fields.heatmaps.shape == (metainfo['num_keypoints'], *reversed(size))
 
 
+@cache
+def output_shapes(backbone: str, head: str, width: int, height: int) -> list[tuple[int, ...]]:
+    """Shapes of what a head puts out for a picture, one or, of several stages, of each; computed without memory."""
+    with torch.device('meta'), torch.no_grad():
+        network, layers = (MODELS.build(json.loads(part)) for part in (backbone, head))
+        network.eval(), layers.eval()  # that of HRNet returns nothing
+        outputs = layers(network(torch.empty(1, 3, height, width)))
+    return [tuple(output.shape) for output in (outputs if isinstance(outputs, tuple | list) else [outputs])]
+
+
+@each_leaf
+def test_the_network_as_it_is_fits_its_head_and_codec(leaf: Path, mmpose_scope: None) -> None:
+    model = load(leaf).model
+    codec = model.head.pop('decoder')
+    model.head.pop('loss', None)  # zuko's flows have to compute where they are built
+    model.backbone.pop('init_cfg', None)
+    parts = [json.dumps(part.to_dict(), sort_keys=True) for part in (model.backbone, model.head)]
+    joints = model.head.out_channels if 'out_channels' in model.head else model.head.num_joints
+    if 'heatmap_size' in codec:
+        expected = (*([codec.depth_size] if codec.get('depth_size') else []), *reversed(codec.heatmap_size))
+    else:
+        axes = 3 if model.head.get('dim') == 3 else 2
+        expected = (2 * axes if model.head.type == 'mmpose_ext.RLEHead' else axes,)
+    shapes = output_shapes(*parts, *codec.input_size)
+    assert {shape[-len(expected) :] for shape in shapes} == {expected}
+    assert all(np.prod(shape[: -len(expected)]) == joints for shape in shapes)
+
+
 @each_leaf
 def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     codec, backbone = cfg.model.head.decoder, cfg.model.backbone
     assert name['method'] == leaf.parent.name
     if name['backbone'].startswith('res'):
@@ -169,7 +230,7 @@ def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
 
 @each_leaf
 def test_parts_agree(leaf: Path, mmpose_scope: None) -> None:
-    cfg = Config.fromfile(leaf)
+    cfg = load(leaf)
     head = cfg.model.head
     width, height = head.decoder.input_size
     if 'heatmap_size' in head.decoder:
@@ -191,7 +252,7 @@ def test_parts_agree(leaf: Path, mmpose_scope: None) -> None:
 @each_leaf
 def test_leaf_is_short_and_survives_a_dump(leaf: Path, tmp_path: Path) -> None:
     assert len(leaf.read_text().splitlines()) <= 25
-    cfg = Config.fromfile(leaf)
+    cfg = load(leaf)
     cfg.dump(tmp_path / 'dumped.py')
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
 
@@ -202,7 +263,7 @@ def test_leaf_is_short_and_survives_a_dump(leaf: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('leaf', DARK, ids=lambda leaf: leaf.stem)
 def test_darks_name_says_which_codec_is_inside(leaf: Path, mmpose_scope: None) -> None:
-    name, codec = parse(leaf), KEYPOINT_CODECS.build(Config.fromfile(leaf).model.head.decoder)
+    name, codec = parse(leaf), KEYPOINT_CODECS.build(load(leaf).model.head.decoder)
     assert codec.encoding == (name['encoding'] or 'unbiased')
     assert codec.decoding == (name['decoding'] or 'dark')
     assert (codec.blur_kernel_size is None) == bool(name['no_modulation'])
@@ -210,7 +271,7 @@ def test_darks_name_says_which_codec_is_inside(leaf: Path, mmpose_scope: None) -
 
 @pytest.mark.parametrize('leaf', [leaf for leaf in DARK if 'synthetic' not in leaf.stem], ids=lambda leaf: leaf.stem)
 def test_darks_recipe_is_the_papers(leaf: Path) -> None:
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     sigma, kernel, batch, epochs, milestones, scale, rotation, half_body = RECIPE[
         name['backbone'], name['data'], name['height']
     ]
@@ -254,7 +315,7 @@ SYNTHETIC_MAPS = {128: (1.5, 7.5), 64: (1, 5)}
 
 @pytest.mark.parametrize('leaf', INTEGRAL, ids=lambda leaf: leaf.stem)
 def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) -> None:
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     with torch.device('meta'):
         head = MODELS.build(cfg.model.head)
     if name['row'] == 'r1':
@@ -285,13 +346,13 @@ def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) ->
 )
 def test_second_stages_start_from_the_first(leaf: Path, mmpose_scope: None) -> None:
     """``load_from`` is where the heat-map twin leaves its last weights, and every one of them fits."""
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     maps = f'map{name["rows"]}x{name["columns"]}' if name['rows'] else None
     variant = '-'.join(part for part in (ROWS[name['row']][-1], maps) if part)
     stem = leaf.stem.removesuffix(f'_{name["variant"]}') + f'_{name["stages"] or ""}{variant}'
     first = CONFIGS / 'integral' / f'{stem}.py'
     assert first in LEAVES
-    twin = Config.fromfile(first)
+    twin = load(first)
     assert cfg.load_from == f'work_dirs/{first.stem}/epoch_{twin.train_cfg.max_epochs}.pth'
     assert cfg.train_dataloader == twin.train_dataloader
     with torch.device('meta'):
@@ -303,7 +364,7 @@ def test_second_stages_start_from_the_first(leaf: Path, mmpose_scope: None) -> N
     'leaf', [leaf for leaf in INTEGRAL if 'synthetic' not in leaf.stem], ids=lambda leaf: leaf.stem
 )
 def test_integral_recipe_is_the_papers(leaf: Path, mmpose_scope: None) -> None:
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     assert name['processes'] * name['batch'] == 128
     assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
     (schedule,) = cfg.param_scheduler
@@ -327,7 +388,7 @@ def test_integral_recipe_is_the_papers(leaf: Path, mmpose_scope: None) -> None:
 
 @pytest.mark.parametrize('leaf', [leaf for leaf in INTEGRAL if 'synthetic' in leaf.stem], ids=lambda leaf: leaf.stem)
 def test_integral_recipe_on_synthetic_people(leaf: Path, mmpose_scope: None) -> None:
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=2e-3 if cfg.load_from is None else 1e-3)
     assert [metric.type for metric in cfg.test_evaluator] == ['CocoMetric', 'mmpose_ext.ConfidenceCorrelation']
     if name['row'] != 'r1':
@@ -389,7 +450,7 @@ OURS = ('synthetic', 'freihand', 'wflw', 'ap10k')
 
 @pytest.mark.parametrize('leaf', RLE, ids=lambda leaf: leaf.stem)
 def test_rle_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) -> None:
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     if without_zuko(cfg):
         pytest.skip('zuko is not installed')
     with torch.device('cpu' if name['row'] in ('maf', 'nsf') else 'meta'):  # zuko computes where it is built
@@ -419,7 +480,7 @@ def test_rle_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) -> None
 
 @pytest.mark.parametrize('leaf', [leaf for leaf in RLE if parse(leaf)['data'] not in OURS], ids=lambda leaf: leaf.stem)
 def test_rles_recipe_is_the_programs(leaf: Path) -> None:
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     assert name['processes'] * name['batch'] == 8 * 32
     assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
     (schedule,) = cfg.param_scheduler
@@ -443,7 +504,7 @@ def test_rles_recipe_is_the_programs(leaf: Path) -> None:
 @pytest.mark.parametrize('leaf', RLE, ids=lambda leaf: leaf.stem)
 def test_backbones_start_from_the_heat_map_net(leaf: Path, mmpose_scope: None) -> None:
     """The paper's rows with an asterisk, and all but one on synthetic people: every weight of the backbone fits."""
-    name, cfg = parse(leaf), Config.fromfile(leaf)
+    name, cfg = parse(leaf), load(leaf)
     if name['data'] == 'synthetic' and name['start'] != 'scratch':
         stem = f'integral/integral_res18_1xb32-10e_synthetic-{name["height"]}x{name["width"]}_h1'
     elif name['start'] == 'pretrained':
