@@ -59,6 +59,14 @@ def _clean(svg: str, name: str) -> str:
     return f'{head} role="img" aria-label="Curves of the {label}">{body}'.replace(_INK, 'currentColor')
 
 
+def _scale_losses(axes: Any, values: Sequence[float]) -> None:
+    """A logarithmic axis; where likelihoods go below 0, one that is linear up to the smallest loss of a training."""
+    if all(value > 0 for value in values):
+        axes.set_yscale('log')
+    else:
+        axes.set_yscale('symlog', linthresh=max(1e-3, min(abs(value) for value in values)))
+
+
 def _draw(curves: Sequence[Mapping[str, Any]], name: str, xlabel: str, ylabel: str) -> str:
     import matplotlib
     from matplotlib.figure import Figure
@@ -86,7 +94,7 @@ def _draw(curves: Sequence[Mapping[str, Any]], name: str, xlabel: str, ylabel: s
                 label=None if any(line.get_label() == curve['stage'] for line in axes.lines) else curve['stage'],
             )
         if name == 'loss':
-            axes.set_yscale('log')
+            _scale_losses(axes, [value for curve in curves for value in curve['loss']['y']])
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.grid(alpha=0.25)
         axes.legend(framealpha=0, fontsize='small')
