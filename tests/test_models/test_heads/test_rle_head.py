@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from helpers import make_features, make_samples, pack_targets, random_keypoints
 from mmpose import registry as mmpose_registry
 from mmpose.models.heads import HeatmapHead as MMPoseHeatmapHead
@@ -263,6 +264,54 @@ def test_no_visible_joint_is_a_zero_loss_with_a_graph(config):
     losses['loss_kpt'].backward()
     for name, parameter in head.named_parameters():
         assert (parameter.grad == 0).all(), name
+
+
+@every_kind
+def test_distributed_training_goes_on_after_a_batch_without_visible_joints(config, tmp_path):
+    """DDP waits for the gradient of every parameter, and says so in the next step."""
+    features, samples = batch()
+    unseen = make_samples(random_keypoints(3, JOINTS, INPUT), np.zeros((3, JOINTS), np.float32), INPUT)
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = spread(make_head(**config))
+
+        def forward(self, samples):
+            return self.head.loss(features, samples)['loss_kpt']
+
+    dist.init_process_group('gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+    try:
+        network = nn.parallel.DistributedDataParallel(Network())
+        losses = []
+        for seen in (unseen, samples, unseen):
+            losses.append(network(seen))
+            losses[-1].backward()
+    finally:
+        dist.destroy_process_group()
+    assert losses[0] == losses[2] == 0 != losses[1]
+
+
+@every_kind
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=['fp16', 'bf16'])
+def test_sigmas_of_any_size_leave_gradients_of_low_precision_finite(config, dtype):
+    """Raw sigmas of -110 to 110 for labels that are far away, of a head whose parameters are in half precision."""
+    head = spread(make_head(**config, in_channels=2)).to(dtype)
+    with torch.no_grad():
+        sigmas = head.fc.bias.view(JOINTS, -1)[:, -2:]
+        sigmas.copy_(torch.linspace(-110, 110, JOINTS)[:, None].expand(-1, 2))
+    feature = torch.randn(2, 2, 3, 2).to(dtype).requires_grad_()
+    samples = make_samples(random_keypoints(2, JOINTS, INPUT), None, INPUT)
+    try:
+        losses = head.loss((feature,), samples)
+        losses['loss_kpt'].backward()
+    except RuntimeError as error:  # torch 2.1 has no convolutions in fp16 on the CPU
+        pytest.skip(f'no {dtype} on the CPU: {error}')
+    assert losses['loss_kpt'].isfinite()
+    gradients = {name: parameter.grad for name, parameter in head.named_parameters()} | dict(feature=feature.grad)
+    if head.mean == 'integral' and dtype == torch.float16:  # its convolutions add up more than fits, in their own type
+        gradients = {name: value for name, value in gradients.items() if name.startswith(('fc', 'loss_module'))}
+    assert not [name for name, value in gradients.items() if not value.isfinite().all()]
 
 
 @every_kind
