@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+from dataclasses import asdict
 from math import exp, sqrt
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmpose_ext.apis.report import curves, pictures, speed, stats
+from mmpose_ext.apis.report import curves, pictures, speed, stats, view
 from mmpose_ext.config import config_path
 
 CONFIG = 'dark/dark_res18_1xb32-10e_synthetic-128x96.py'
@@ -74,6 +75,20 @@ def test_one_training_for_all_seeds_is_compared_with_each():
     assert {pair.verdict for pair in missing} == {'open'}
 
 
+def test_of_errors_the_lower_is_the_better():
+    """Of distances in millimetres: the paper's best row comes first, and gains are what is less."""
+    paper, ours = {'worse': 50.1, 'better': 48.6}, {'worse': {0: 130.0, 1: 128.0}, 'better': {0: 120.0, 1: 119.0}}
+    (pair,) = stats.compare_order(paper, ours, lower_is_better=True)
+    assert (pair.first, pair.second, pair.ours, pair.verdict) == ('better', 'worse', 9.5, 'agrees')
+    assert pair.paper == pytest.approx(1.5)
+    (turned,) = stats.compare_order(paper, ours)
+    assert (turned.first, turned.ours, turned.verdict) == ('worse', 9.5, 'agrees')
+    for lower, sign, found in ((True, '<', pair), (False, '>', turned)):
+        (line,) = view.order_lines(dict(table=dict(lower_is_better=lower), order=[asdict(found)]))
+        assert line['pair'] == f'{found.first} {sign} {found.second}'
+        assert (line['paper'], line['ours'][:5]) == (('-1.5', '-9.50') if lower else ('+1.5', '+9.50'))
+
+
 # ---------------------------------------------------------------------------------------------
 # curves
 
@@ -95,6 +110,15 @@ def test_long_curves_are_means_of_neighbours(tmp_path):
     write_log(tmp_path, '1', [dict(loss=float(step % 2), step=step) for step in range(1, 401)])
     loss = curves.read_curve(str(tmp_path), 'coco/AP', 1)['loss']
     assert loss == dict(x=list(range(2, 401, 2)), y=[0.5] * 200)
+
+
+def test_losses_below_zero_are_drawn():
+    def drawn(*losses):
+        curves_ = [dict(stage=str(n), seed=0, loss=dict(x=[1, 2, 3], y=list(y))) for n, y in enumerate(losses)]
+        return curves.draw_curves([{**curve, 'metric': dict(x=[], y=[])} for curve in curves_], 'AP')['loss']
+
+    # a logarithm leaves both likelihoods out
+    assert drawn((0.3, 0.2, 0.1), (2.0, -20.0, -30.0)) != drawn((0.3, 0.2, 0.1), (2.0, -25.0, -30.0))
 
 
 def test_drawn_curves_are_the_same_every_time_and_take_the_colour_of_the_page():

@@ -6,7 +6,7 @@ A table is a yaml file; ``dark/decoding`` names ``configs/dark/tables/decoding.y
     source: Zhang et al., CVPR 2020, table 1
     columns: {AP: coco/AP, AP75: coco/AP .75}   # heading: name of the metric in the log
     scale: 100                                  # the log's figures times this are the paper's unit
-    order_by: AP
+    order_by: AP                                # the highest is the best; with lower_is_better: true the lowest
     stages:                                     # what is trained: a config for each data set
       biased:
         config: {coco: dark/....py, synthetic: dark/....py}
@@ -85,6 +85,7 @@ class Table:
     rows: tuple[Row, ...]
     scale: Any = 1.0
     note: str = ''
+    lower_is_better: bool = False
 
     @property
     def data_sets(self) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ class Table:
             ValueError: Naming the table, the key, what is allowed and what came.
         """
         required = {'title', 'source', 'columns', 'order_by', 'stages', 'rows'}
-        known = required | {'scale', 'note'}
+        known = required | {'scale', 'note', 'lower_is_better'}
         if not isinstance(content, Mapping) or not required <= set(content) <= known:
             allowed = f'{sorted(required)} and at most {sorted(known - required)}'
             raise _fault(name, 'keys', allowed, content and [*content])
@@ -126,6 +127,8 @@ class Table:
         scale = content.get('scale', 1.0)
         if not all(isinstance(number, int | float) for number in _each(scale)):
             raise _fault(name, 'scale', 'a number, or one for each data set', scale)
+        if not isinstance(content.get('lower_is_better', False), bool):
+            raise _fault(name, 'lower_is_better', 'true or false', content['lower_is_better'])
         stages = {key: _stage(name, key, value) for key, value in content['stages'].items()}
         _check_uses(name, stages)
         listed = content['rows'] if isinstance(content['rows'], list) else []

@@ -2,7 +2,7 @@
 
 The keys of a results file::
 
-    kind, table (name, title, source, note, columns, metrics, order_by, scale), data, seeds
+    kind, table (name, title, source, note, columns, metrics, order_by, scale, lower_is_better), data, seeds
     versions, commit, changed_files, date, commands
     rows: name, stage, uses {option: stage}, shared, options, config, paper {column: figure}, status,
           runs [{seed, status, reason, metrics {column: figure}}], mean {column}, spread {column}, counts {column},
@@ -155,6 +155,7 @@ def _describe(table: Table) -> dict[str, Any]:
         metrics=dict(table.columns),
         order_by=table.order_by,
         scale=table.scale,
+        lower_is_better=table.lower_is_better,
     )
 
 
@@ -198,7 +199,7 @@ def collect(
         commands=list(commands),
         rows=rows,
         speed=_measure_speed(plan, rows, options) if speed else None,
-        order=[asdict(pair) for pair in compare_order(paper, ours, shared)],
+        order=[asdict(pair) for pair in compare_order(paper, ours, shared, table.lower_is_better)],
         curves=[
             dict(stage=stage, seed=seed, **read_curve(str(Path(job.output).parent), metric, table.scale))
             for (stage, seed), job in plan.trainings.items()

@@ -96,18 +96,24 @@ def order_sentence(results: Mapping[str, Any]) -> str:
 
 
 def order_lines(results: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Each pair of rows as text: ``pair``, ``paper``, ``ours``, ``verdict``, ``kind``; those to look at first."""
+    """Each pair of rows as text: ``pair``, ``paper``, ``ours``, ``verdict``, ``kind``; those to look at first.
+
+    The row that the paper has as the better one comes first; differences are those of the figures.
+    """
+    # files of earlier reports do not say it
+    lower = results['table'].get('lower_is_better', False)
+    sign = -1 if lower else 1
     digits = _digits([pair['ours'] for pair in results['order'] if pair['ours'] is not None])
     rank = {'disagrees': 0, 'tie': 1, 'open': 2, 'agrees': 3}
     lines = []
     for pair in sorted(results['order'], key=lambda pair: rank[pair['verdict']]):
-        ours = _NONE if pair['ours'] is None else f'{pair["ours"]:+.{digits}f}'
+        ours = _NONE if pair['ours'] is None else f'{sign * pair["ours"]:+.{digits}f}'
         if pair['spread'] is not None:
             ours += f' ± {pair["spread"]:.{digits}f}'
         lines.append(
             dict(
-                pair=f'{pair["first"]} > {pair["second"]}',
-                paper=f'{round(pair["paper"], 6):+g}',
+                pair=f'{pair["first"]} {"<" if lower else ">"} {pair["second"]}',
+                paper=f'{sign * round(pair["paper"], 6):+g}',
                 ours=ours,
                 verdict=_VERDICTS[pair['verdict']],
                 kind=pair['verdict'],

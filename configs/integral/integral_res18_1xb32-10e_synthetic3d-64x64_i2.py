@@ -1,0 +1,10 @@
+"""I2: L1 of the expectation, from H2's weights; few synthetic people with depth (strategy 1) (as in table 7)."""
+
+_base_ = 'integral_res18_1xb32-10e_synthetic3d-64x64_h2.py'
+
+model = dict(
+    head=dict(loss_coord=dict(type='mmpose_ext.CoordinateLoss'), loss_heatmap=None, decoder=dict(heatmap_type=None))
+)
+# it refines: half of the first stage's rate
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+load_from = 'work_dirs/integral_res18_1xb32-10e_synthetic3d-64x64_h2/epoch_10.pth'
