@@ -14,9 +14,37 @@ from mmpose_ext.registry import METRICS
 
 from .arrays import to_array
 
-__all__ = ['CameraMPJPE']
+__all__ = ['CameraMPJPE', 'camera_points']
 
 _NEEDED = ('keypoints_cam', 'root_depth', 'camera_param')
+
+
+def camera_points(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted and true joints of a person in the camera's frame.
+
+    Args:
+        sample: As a dictionary, with ``pred_instances.keypoints`` (1, K, 3), pixels of the picture and millimetres
+            behind the root, and ``raw_ann_info`` as the 3D data sets of mmpose_ext make it.
+
+    Returns:
+        Both (K, 3) in millimetres: x right, y down, z forward. Of joints without a label the true ones are NaN.
+
+    Raises:
+        ValueError: If the sample lacks its camera, or a shape is another.
+    """
+    raw = sample.get('raw_ann_info') or {}
+    missing = [name for name in _NEEDED if name not in raw]
+    if missing:
+        raise ValueError(
+            f"'raw_ann_info' must hold {', '.join(_NEEDED)}, as samples of mmpose_ext's 3D data sets do; "
+            f'got none of {missing}'
+        )
+    truth = np.asarray(raw['keypoints_cam'], np.float64)
+    sizes = check_shape('raw_ann_info.keypoints_cam', truth, 'K 3')
+    predicted = to_array(sample['pred_instances']['keypoints'])
+    check_shape('pred_instances.keypoints', predicted, '1 K 3', **sizes)
+    camera = Camera.from_param(raw['camera_param'])
+    return back_project(predicted[0, :, :2], predicted[0, :, 2] + raw['root_depth'], camera), truth
 
 
 @METRICS.register_module()
@@ -75,20 +103,9 @@ class CameraMPJPE(BaseMetric):
                 the 3D data sets of mmpose_ext make it.
         """
         for sample in data_samples:
-            raw = sample.get('raw_ann_info') or {}
-            missing = [name for name in _NEEDED if name not in raw]
-            if missing:
-                raise ValueError(
-                    f"'raw_ann_info' must hold {', '.join(_NEEDED)}, as samples of mmpose_ext's 3D data sets do; "
-                    f'got none of {missing}'
-                )
-            truth = np.asarray(raw['keypoints_cam'], np.float64)
-            sizes = check_shape('raw_ann_info.keypoints_cam', truth, 'K 3')
-            predicted = to_array(sample['pred_instances']['keypoints'])
-            check_shape('pred_instances.keypoints', predicted, '1 K 3', **sizes)
-            camera = Camera.from_param(raw['camera_param'])
-            points = back_project(predicted[0, :, :2], predicted[0, :, 2] + raw['root_depth'], camera)
-            self.results.append(dict(points=points, truth=truth, action=raw.get('action')))
+            points, truth = camera_points(sample)
+            action = sample['raw_ann_info'].get('action')
+            self.results.append(dict(points=points, truth=truth, action=action))
 
     def compute_metrics(self, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         """Figures of everything that :meth:`process` kept; see the class for their names."""

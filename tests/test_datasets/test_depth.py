@@ -2,9 +2,9 @@
 
 import json
 
-import cv2
 import numpy as np
 import pytest
+from depth_samples import joints_of, write_people
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner
@@ -18,51 +18,13 @@ from mmpose_ext.functional import Camera, project_points
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 PEOPLE, FEW = 12, 4
-PARAM = dict(f=[300.0, 320.0], c=[63.0, 50.0])
-
-
-def joints_of(seed):
-    """17 joints in metres around hips at 4 m."""
-    return np.random.default_rng(seed).normal(0, 0.3, (17, 3)) + np.array([0, 0, 4])
-
-
-def annotation_of(number):
-    points = joints_of(number)
-    pixels = project_points(points, Camera.from_param(PARAM))
-    flags = np.full(17, 2)
-    flags[number % 9] = 0  # never a hip
-    keypoints = np.column_stack([pixels, flags]) * (flags > 0)[:, None]
-    return dict(
-        id=number,
-        image_id=number,
-        category_id=1,
-        iscrowd=0,
-        bbox=[20, 10, 80, 80],
-        area=1000,
-        num_keypoints=16,
-        keypoints=keypoints.ravel().tolist(),
-        keypoints_3d=points.tolist(),
-        camera=PARAM,
-    )
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The files of a synthetic data set, one person in each picture."""
     monkeypatch.setenv('SYNTHETIC_ROOT', str(tmp_path))
-    (tmp_path / 'annotations').mkdir()
-    for split in ('train', 'val'):
-        (tmp_path / split).mkdir()
-        images = [dict(id=number, file_name=f'{number}.png', width=128, height=100) for number in range(1, PEOPLE + 1)]
-        for image in images:
-            picture = np.full((100, 128, 3), image['id'], np.uint8)
-            cv2.imwrite(str(tmp_path / split / image['file_name']), picture)
-        content = dict(
-            images=images,
-            annotations=[annotation_of(number) for number in range(1, PEOPLE + 1)],
-            categories=[dict(id=1, name='person')],
-        )
-        (tmp_path / 'annotations' / f'person_keypoints_{split}.json').write_text(json.dumps(content))
+    write_people(tmp_path, PEOPLE)
     return tmp_path
 
 

@@ -12,11 +12,20 @@ from mmengine.config import Config
 
 from mmpose_ext.registry import DATASETS
 
-__all__ = ['Person', 'closeness', 'draw_differences', 'most_different', 'read_people', 'skeleton_of']
+__all__ = [
+    'SIDE_COLORS',
+    'Person',
+    'closeness',
+    'draw_differences',
+    'most_different',
+    'read_people',
+    'side_of_link',
+    'skeleton_of',
+]
 
 _WIDTH, _HEIGHT, _MARGIN = 216, 288, 1.25  # of a drawn picture in pixels; the box is enlarged by the margin
 # blue, green, red: of the left side, the right side, and what belongs to neither
-_COLORS = {'left': (0, 150, 255), 'right': (255, 140, 40), '': (90, 210, 90)}
+SIDE_COLORS = {'left': (0, 150, 255), 'right': (255, 140, 40), '': (90, 210, 90)}
 _SHIFT = 4  # OpenCV's fixed point: 2^-4 pixels
 
 
@@ -111,6 +120,11 @@ def skeleton_of(config: Config) -> dict[str, Any]:
     return dict(links=metainfo['skeleton_links'], sides=sides, sigmas=np.asarray(metainfo['sigmas'], float))
 
 
+def side_of_link(start: str, end: str) -> str:
+    """The side of a link between joints of these sides; one across the body, such as the shoulders', has none."""
+    return '' if {start, end} == {'left', 'right'} else start or end
+
+
 def _crop_matrix(box: np.ndarray) -> np.ndarray:
     """(2, 3) from the picture to the drawn picture, whose centre is the box's."""
     width, height = np.maximum(box[2:] - box[:2], 1)
@@ -127,12 +141,10 @@ def _draw_skeleton(
     fixed = [tuple(map(int, point)) for point in np.clip(np.rint(points * 2**_SHIFT), -(2**20), 2**20)]
     for start, end in skeleton['links']:
         if labelled[start] and labelled[end]:
-            # a link across the body, such as the shoulders', has no side
-            across = {sides[start], sides[end]} == {'left', 'right'}
-            color = (255, 255, 255) if plain else _COLORS['' if across else sides[start] or sides[end]]
+            color = (255, 255, 255) if plain else SIDE_COLORS[side_of_link(sides[start], sides[end])]
             cv2.line(image, fixed[start], fixed[end], color, 1 if plain else 2, cv2.LINE_AA, _SHIFT)
     for joint in np.flatnonzero(labelled):
-        color = (255, 255, 255) if plain else _COLORS[sides[joint]]
+        color = (255, 255, 255) if plain else SIDE_COLORS[sides[joint]]
         cv2.circle(image, fixed[joint], (2 if plain else 3) << _SHIFT, color, -1, cv2.LINE_AA, _SHIFT)
 
 
