@@ -30,10 +30,12 @@ DARK, INTEGRAL, RLE = (
 )
 
 NAME = re.compile(
-    r'(?P<method>[a-z]+)_(?P<backbone>res\d+|hrnet-w\d+)_(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e_'
-    r'(?P<data>coco|mpii|synthetic|freihand|wflw|ap10k)-(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
+    r'(?P<method>[a-z]+)_(?P<backbone>res\d+|hrnet-w\d+|(hourglass-)?\d+x\d+)_'
+    r'(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e_'
+    r'(?P<data>coco|mpii|synthetic|freihand|wflw|ap10k|flic|lsp)-(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
 )
 VARIANTS = dict(
+    hourglass=re.compile(r'blocks(?P<blocks>\d)(-(?P<losses>int|final))?|(?P<labels>labelled-only)'),
     dark=re.compile(r'(?P<encoding>biased|unbiased)-(?P<decoding>argmax|shift|dark)(?P<no_modulation>-no-modulation)?'),
     integral=re.compile(
         r'(?P<stages>ms-)?(?P<row>[hi][123]|i-star|i1-joint|i1-l2|r1)?((^|-)map(?P<rows>\d+)x(?P<columns>\d+))?'
@@ -41,6 +43,10 @@ VARIANTS = dict(
     rle=re.compile(
         r'(?P<row>dle|basic|l1|l2|laplace|gaussian|q-gaussian|heatmap|integral|maf|nsf)|(?P<start>pretrained|scratch)|'
         r'(?P<mean>integral)-mean|flow-(?P<layers>\d)x(?P<neurons>\d+)'
+    ),
+    fpd=re.compile(
+        r'(?P<role>teacher|student)|((?P<alone>student)-)?(?P<labels>half)-labels|(?P<loss>cross-entropy)|'
+        r'(?P<head>integral|rle)|map(?P<rows>\d+)x(?P<columns>\d+)|teacher-(?P<teacher>[a-z0-9]+)'
     ),
 )
 DATA_SETS = dict(
@@ -50,6 +56,8 @@ DATA_SETS = dict(
     freihand='FreiHandDataset',
     wflw='WFLWDataset',
     ap10k='AP10KDataset',
+    flic='mmpose_ext.FlicDataset',
+    lsp='mmpose_ext.LspDataset',
 )
 
 # The paper's program (its yaml files): sigma, kernel, pictures in a step, epochs, steps of the learning rate,
@@ -65,6 +73,8 @@ RECIPE = {
     ('res50', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
     ('res101', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
     ('res152', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
+    ('hourglass-4x256', 'coco', 128): (1, 11, 8, *SIMPLE),
+    ('hourglass-8x256', 'coco', 128): (2, 11, 8, *SIMPLE),
     ('hrnet-w32', 'mpii', 256): (2, 11, 4 * 32, 210, (170, 200), 0.25, 30, None),
 }
 
@@ -141,7 +151,7 @@ def narrow(cfg: Config) -> None:
     deconvolutions = backbone if 'deconv_out_channels' in backbone else head
     if deconvolutions.get('deconv_out_channels', head.get('mean') == 'integral'):
         deconvolutions.deconv_out_channels = (8,) * len(deconvolutions.get('deconv_out_channels', (256,) * 3))
-    if 'feat_channels' in backbone:
+    if backbone.type == 'mmpose_ext.StackedHourglass':
         backbone.update(feat_channels=8, stem_channels=(4, 8, 8))
     elif backbone.type == 'HRNet':
         for stage in backbone.extra.values():
@@ -152,6 +162,10 @@ def narrow(cfg: Config) -> None:
         backbone.update(depth=18, stem_channels=8, base_channels=8)
         if 'in_channels' in head:
             head.in_channels = 64
+    if 'teacher' in cfg.model:
+        teacher = load(Path(config_path(cfg.model.teacher.config)))
+        narrow(teacher)
+        cfg.model.teacher.config = teacher.to_dict()
 
 
 @each_leaf
@@ -163,6 +177,8 @@ def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
     size = cfg.model.head.decoder.get('heatmap_size')
     cfg.model.test_cfg.output_heatmaps = size is not None
     model = MODELS.build(cfg.model)
+    if 'teacher' in cfg.model:
+        model._teacher.trained = True  # it has no checkpoint here
     metainfo = metainfo_of(cfg)
     with torch.no_grad():  # gradients are tested with the heads
         train, test = (
@@ -196,6 +212,8 @@ def test_the_network_as_it_is_fits_its_head_and_codec(leaf: Path, mmpose_scope: 
     codec = model.head.pop('decoder')
     model.head.pop('loss', None)  # zuko's flows have to compute where they are built
     model.backbone.pop('init_cfg', None)
+    stages = model.head.head if isinstance(model.head.get('head'), list) else []
+    inside = {tuple(reversed(stage.pop('decoder').heatmap_size)) for stage in stages}  # of HG-Int
     parts = [json.dumps(part.to_dict(), sort_keys=True) for part in (model.backbone, model.head)]
     joints = model.head.out_channels if 'out_channels' in model.head else model.head.num_joints
     if 'heatmap_size' in codec:
@@ -204,7 +222,7 @@ def test_the_network_as_it_is_fits_its_head_and_codec(leaf: Path, mmpose_scope: 
         axes = 3 if model.head.get('dim') == 3 else 2
         expected = (2 * axes if model.head.type == 'mmpose_ext.RLEHead' else axes,)
     shapes = output_shapes(*parts, *codec.input_size)
-    assert {shape[-len(expected) :] for shape in shapes} == {expected}
+    assert {shape[-len(expected) :] for shape in shapes} == (inside or {expected})
     assert all(np.prod(shape[: -len(expected)]) == joints for shape in shapes)
 
 
@@ -216,6 +234,9 @@ def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
     if name['backbone'].startswith('res'):
         kind = 'mmpose_ext.MultiStageResNet' if name.get('stages') else 'ResNet'
         assert (backbone.type, backbone.depth) == (kind, int(name['backbone'][3:]))
+    elif match := re.search(r'(\d+)x(\d+)$', name['backbone']):
+        assert backbone.type == 'mmpose_ext.StackedHourglass'
+        assert (backbone.num_stacks, backbone.get('feat_channels', 256)) == (int(match[1]), int(match[2]))
     else:
         width = int(name['backbone'].removeprefix('hrnet-w'))
         assert backbone.type == 'HRNet'
@@ -279,7 +300,8 @@ def test_darks_recipe_is_the_papers(leaf: Path) -> None:
     assert codec.sigma == sigma
     assert codec.blur_kernel_size == (None if name['no_modulation'] else kernel)
     assert name['processes'] * name['batch'] == batch
-    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-3)
+    rate = 2.5e-4 if name['backbone'].startswith('hourglass') else 1e-3
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=rate)
     assert cfg.train_cfg.max_epochs == epochs
     (schedule,) = cfg.param_scheduler
     assert (schedule.type, tuple(schedule.milestones), schedule.gamma) == ('MultiStepLR', milestones, 0.1)
@@ -323,7 +345,7 @@ def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) ->
         assert head.loss_module.norm == 'l1'
         assert cfg.load_from is None
         return
-    if name['stages']:
+    if name['stages'] or name['backbone'].startswith('hourglass'):
         assert cfg.model.head.type == 'mmpose_ext.MultiStageHead'
         assert head.loss_weights is None  # one loss for each stage, all with the same weight
         (head,) = head.heads
@@ -377,11 +399,15 @@ def test_integral_recipe_is_the_papers(leaf: Path, mmpose_scope: None) -> None:
     assert (box.scale_factor, box.rotate_factor, box.rotate_prob) == ((0.75, 1.25), 60, 0.6)
     assert [step.direction for step in steps(pipeline, 'RandomFlip')] == ['horizontal']
     assert not steps(pipeline, 'RandomHalfBody')
-    assert cfg.model.backbone.init_cfg.checkpoint == f'torchvision://resnet{cfg.model.backbone.depth}'
+    scratch = name['backbone'].startswith('hourglass')
+    assert scratch or cfg.model.backbone.init_cfg.checkpoint == f'torchvision://resnet{cfg.model.backbone.depth}'
     if name['row'] == 'r1':
         return
     codec = KEYPOINT_CODECS.build(cfg.model.head.decoder)
     assert (codec.sigma, codec.radius) == (1, 15)
+    if scratch:
+        assert 'init_cfg' not in cfg.model.backbone
+        return
     layers = cfg.model.backbone if name['stages'] else cfg.model.head
     assert tuple(layers.deconv_out_channels) == (256,) * (2 if name['rows'] else 3)
 
