@@ -4,10 +4,12 @@ import torch
 from mmpose.codecs import MSRAHeatmap
 
 from mmpose_ext.functional import (
+    depth_to_unit,
     heatmap_to_input,
     heatmap_to_unit,
     input_to_heatmap,
     input_to_unit,
+    unit_to_depth,
     unit_to_heatmap,
     unit_to_input,
 )
@@ -72,3 +74,33 @@ def test_input_is_left_alone_and_gradients_pass():
     input_to_heatmap(points, INPUT, HEATMAP).sum().backward()
     assert points.tolist() == [[8.0, 16.0, 3.0]]
     assert points.grad.tolist() == [[0.25, 0.125, 1.0]]
+
+
+# ---------------------------------------------------------------------------------------------
+# depth
+
+
+@pytest.mark.parametrize('as_array', [np.array, torch.tensor])
+def test_volumes_have_a_third_axis(as_array):
+    cells = as_array([[12.0, 8.0, 4.0]])
+    np.testing.assert_allclose(heatmap_to_unit(cells, (*HEATMAP, 16)), [[0.25, 0.25, 0.25]])
+    np.testing.assert_allclose(unit_to_heatmap(heatmap_to_unit(cells, (*HEATMAP, 16)), (*HEATMAP, 16)), cells)
+
+
+@pytest.mark.parametrize('as_array', [np.array, torch.tensor])
+def test_the_root_is_in_the_middle_of_the_box(as_array):
+    depth = as_array([-1000.0, 0.0, 250.0, 1000.0])
+    labels = depth_to_unit(depth, 2000.0)
+    np.testing.assert_allclose(labels, [0, 0.5, 0.625, 1], rtol=1e-6)
+    np.testing.assert_allclose(unit_to_depth(labels, 2000.0), depth, atol=1e-3)
+    np.testing.assert_allclose(unit_to_depth(as_array([0.0, 0.1]), 2000.0, root=0.0), [0, 200], rtol=1e-6)
+
+
+def test_depth_sits_where_the_released_program_has_it(reference):
+    """Cell i of D at i / D - 0.5 of the box: the arrays of integral_3d.npz, whose z is this in boxes."""
+    arrays = reference('integral_3d')
+    size = arrays['heatmaps'].shape[1] // arrays['coords'].shape[1]
+    cells = np.arange(size, dtype=np.float64)[:, None]
+    depth = unit_to_depth(heatmap_to_unit(cells, (size,)), 1.0)
+    np.testing.assert_allclose(depth[:, 0], np.arange(size) / size - 0.5)
+    assert depth.min() <= arrays['coords'][..., 2].min() and arrays['coords'][..., 2].max() <= depth.max()

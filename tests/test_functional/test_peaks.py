@@ -4,7 +4,7 @@ import torch
 from helpers import network_like_maps
 from mmpose.codecs.utils import refine_keypoints
 
-from mmpose_ext.functional import find_peaks, quarter_shift
+from mmpose_ext.functional import find_peaks, find_volume_peaks, quarter_shift, volume_quarter_shift
 
 # the strips of the fast search depend on how height and width divide: many shapes, whole and odd ones
 SIZES = [
@@ -139,3 +139,48 @@ def test_shapes():
     assert quarter_shift(maps, cells).shape == (2, 3, 2)
     with pytest.raises(ValueError, match=r"'cells' must have shape \(\.\.\., 2\), got shape \(2, 3\)"):
         quarter_shift(maps, scores)
+
+
+# ---------------------------------------------------------------------------------------------
+# volumes
+
+
+def random_volumes(count=40, size=(5, 4, 6), dtype=torch.float32):
+    """Volumes (N, D, H, W) with many equal neighbours."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 7, (count, *size), generator=generator).to(dtype)
+
+
+@pytest.mark.parametrize('size', [(5, 4, 6), (1, 4, 6), (7, 1, 1), (64, 3, 2)])
+def test_volumes_equal_to_argmax(size):
+    volumes = random_volumes(size=size).view(2, 20, *size)
+    cells, scores = find_volume_peaks(volumes)
+    flat = volumes.reshape(2, 20, -1).numpy()
+    z, y, x = np.unravel_index(flat.argmax(-1), size)
+    np.testing.assert_array_equal(cells, np.stack((x, y, z), -1))
+    np.testing.assert_array_equal(scores, flat.max(-1))
+
+
+def test_volumes_without_a_joint():
+    volumes = torch.stack([torch.zeros(3, 4, 5), torch.full((3, 4, 5), -1.0), torch.full((3, 4, 5), float('nan'))])
+    cells, scores = find_volume_peaks(volumes)
+    assert not cells.any()
+    assert scores.tolist() == [0, -1, 0]
+
+
+def test_shift_in_volumes_equals_a_loop():
+    """Each axis by itself, under the rule of maps: no shift beside a border cell."""
+    volumes = torch.rand(200, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    cells, _ = find_volume_peaks(volumes)
+    shifts = volume_quarter_shift(volumes, cells)
+    for n, (x, y, z) in enumerate(cells.tolist()):
+        v = volumes[n].numpy()
+        expected = [0.0, 0.0, 0.0]
+        if 1 < x < 6 and y > 0:
+            expected[0] = 0.25 * np.sign(v[z, y, x + 1] - v[z, y, x - 1])
+        if 1 < y < 5 and x > 0:
+            expected[1] = 0.25 * np.sign(v[z, y + 1, x] - v[z, y - 1, x])
+        if 1 < z < 4 and x > 0:
+            expected[2] = 0.25 * np.sign(v[z + 1, y, x] - v[z - 1, y, x])
+        assert shifts[n].tolist() == expected
+    assert (shifts != 0).any(0).all()

@@ -78,3 +78,32 @@ def test_no_joint_is_a_zero_with_a_graph(reduction):
 def test_bad_arguments(change, message):
     with pytest.raises(ValueError, match=message):
         weighted_reduce(**dict(values=torch.zeros(2, 3), weights=torch.ones(2, 3)) | change)
+
+
+# ---------------------------------------------------------------------------------------------
+# axes
+
+
+@every_reduction
+def test_axes_with_weights_of_their_own_equal_a_loop(reduction):
+    values = torch.randn(4, 5, 3, dtype=torch.float64)
+    weights = torch.rand(4, 5, 3, dtype=torch.float64) * (torch.rand(4, 5, 3) < 0.7)
+    total = sum(float(weights[index] * values[index]) for index in np.ndindex(4, 5, 3))
+    divisor = {'valid': int((weights > 0).sum()), 'batch': 4 * 3, 'all': 4 * 5 * 3}[reduction]
+    np.testing.assert_allclose(weighted_reduce(values, weights, reduction), total / divisor, rtol=1e-12)
+
+
+@every_reduction
+def test_equal_weights_on_all_axes_are_one_weight_of_their_mean(reduction):
+    values = torch.randn(4, 5, 3, dtype=torch.float64)
+    weights = (torch.rand(4, 5, dtype=torch.float64) < 0.7).double()
+    found = weighted_reduce(values, weights[..., None].expand(-1, -1, 3), reduction)
+    np.testing.assert_allclose(found, weighted_reduce(values.mean(-1), weights, reduction), rtol=1e-12)
+
+
+@every_reduction
+def test_an_axis_without_weight_reaches_neither_value_nor_gradient(reduction):
+    values = torch.tensor([[[1.0, 2.0, NAN]]], requires_grad=True)
+    weighted_reduce(values, torch.tensor([[[1.0, 1.0, 0.0]]]), reduction).backward()
+    assert values.grad[0, 0, 0] == values.grad[0, 0, 1] > 0
+    assert values.grad[0, 0, 2] == 0

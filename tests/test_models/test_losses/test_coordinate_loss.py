@@ -101,3 +101,36 @@ def test_bad_shapes(change, message):
     points, targets, weights = coordinates()
     with pytest.raises(ValueError, match=message):
         CoordinateLoss()(**dict(output=points, target=targets, weights=weights) | change)
+
+
+# ---------------------------------------------------------------------------------------------
+# depth
+
+
+@pytest.mark.parametrize('norm', ['l1', 'l2'])
+@pytest.mark.parametrize('reduction', ['batch', 'all'])
+def test_a_mixed_batch_is_the_sum_of_its_kinds(norm, reduction):
+    """Joints with depth, joints without: each axis counts where it has a weight, and nowhere else."""
+    points, targets, weights = coordinates(3)
+    points.requires_grad_()
+    mixed = weights[..., None].repeat(1, 1, 3)
+    without = torch.rand(4, 5) < 0.5
+    mixed[..., 2][without] = 0
+    targets[..., 2][without] = NAN
+    loss = CoordinateLoss(norm, reduction)
+    total = loss(points, targets, mixed)
+    parts = loss(points[..., :2], targets[..., :2], weights) * 2 / 3
+    deep = torch.where(without[..., None], 0.0, mixed)[..., 2:]
+    parts = parts + loss(points[..., 2:], targets[..., 2:], deep) / 3
+    np.testing.assert_allclose(total.item(), parts.item(), rtol=1e-5)
+    total.backward()
+    assert (points.grad[..., 2][without] == 0).all()
+    assert points.grad.isfinite().all()
+
+
+def test_without_any_depth_it_is_the_loss_in_two_axes():
+    points, targets, weights = coordinates(3)
+    mixed = torch.stack((weights, weights, 0 * weights), -1)
+    targets[..., 2] = NAN
+    expected = CoordinateLoss()(points[..., :2], targets[..., :2], weights)
+    np.testing.assert_allclose(CoordinateLoss()(points, targets, mixed), expected, rtol=1e-6)
