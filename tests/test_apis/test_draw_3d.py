@@ -39,8 +39,8 @@ def small_config(folder):
     ]
     config.write_text(
         f'_base_ = {bases}\n'
-        "model = dict(head=dict(_delete_=True, type='mmpose_ext.RegressionHead', in_channels=256, num_joints=17, dim=3,\n"
-        "    decoder=dict(type='mmpose_ext.RegressionLabel', input_size=(96, 128), depth_range=2000.0)))\n"
+        "model = dict(head=dict(_delete_=True, type='mmpose_ext.RegressionHead', in_channels=256, num_joints=17,\n"
+        "    dim=3, decoder=dict(type='mmpose_ext.RegressionLabel', input_size=(96, 128), depth_range=2000.0)))\n"
         'train_dataloader = dict(num_workers=0, persistent_workers=False)\n'
         'val_dataloader = dict(num_workers=0, persistent_workers=False)\n'
         'test_dataloader = val_dataloader\n'

@@ -17,6 +17,7 @@ from mmengine.runner import set_random_seed
 from mmpose_ext.registry import DATASETS
 
 from .codec import build_codec, check_codec
+from .depth import check_depths
 from .evaluation import check_evaluator, uses_area
 from .files import Pictures, check_overlap
 from .findings import Finding
@@ -208,6 +209,7 @@ class _Check:
         joints = joints_of(train)
         if codec is not None and joints is not None:
             self.findings += check_codec(codec, *joints, self.threshold)
+            self.findings += check_depths(train, codec)
         if not (train or test):
             self.findings.append(Finding('info', 'model', 'model', 'the model was not run: there are no samples'))
             return

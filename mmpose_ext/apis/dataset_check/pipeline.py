@@ -9,7 +9,10 @@ from .findings import Finding, examples
 
 __all__ = ['check_pipeline', 'predicted_joints', 'registered', 'type_name']
 
-_RANDOM = ('RandomFlip', 'RandomHalfBody', 'RandomBBoxTransform', 'Albumentation', 'PhotometricDistortion')
+_RANDOM = (
+    *('RandomFlip', 'RandomHalfBody', 'RandomBBoxTransform'),
+    *('Albumentation', 'PhotometricDistortion', 'RandomChannelScale'),
+)
 #: arguments of a codec that decoding alone uses
 _DECODING_ONLY = ('decoding', 'blur_kernel_size', 'max_offset')
 
