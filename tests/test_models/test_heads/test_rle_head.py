@@ -457,6 +457,33 @@ def test_sigmas_are_lengths_in_the_picture():
         np.testing.assert_allclose(instances.keypoints[0] + instances.keypoint_sigmas[0], beside, rtol=1e-4)
 
 
+def test_points_and_sigmas_through_mmposes_estimator_with_the_flip_test():
+    """Both views by hand, joint by joint, in pixels of the picture."""
+    backbone = dict(type='ResNet', depth=18, stem_channels=8, base_channels=8)
+    head = dict(SMALL, type='mmpose_ext.RLEHead', in_channels=64, loss=LOSS)
+    config = dict(type='TopdownPoseEstimator', backbone=backbone, head=head, test_cfg=dict(flip_test=True))
+    model = mmpose_registry.MODELS.build(config).eval()
+    spread(model.head)
+    pictures = torch.randn(2, 3, INPUT[1], INPUT[0])
+    samples = make_samples(random_keypoints(2, JOINTS, INPUT), None, INPUT)
+    scale, center = np.array([150, 400], np.float32), np.array([400, 70], np.float32)
+    for sample in samples:
+        sample.set_metainfo(dict(input_scale=scale, input_center=center))
+        sample.gt_instances.bboxes, sample.gt_instances.bbox_scores = np.zeros((1, 4)), np.ones(1)
+    with torch.no_grad():
+        found = model.predict(pictures, samples)
+        views = [model.head(model.backbone(view)).double() for view in (pictures, pictures.flip(-1))]
+    swap = samples[0].metainfo['flip_indices']
+    for n, k in np.ndindex(2, JOINTS):
+        (x, y, *raw), (mirrored_x, mirrored_y, *mirrored_raw) = views[0][n, k], views[1][n, swap[k]]
+        point = np.array([(x + 1 - 1 / INPUT[0] - mirrored_x) / 2, (y + mirrored_y) / 2])
+        sigma = [(one.sigmoid() + other.sigmoid()) / 2 for one, other in zip(raw, mirrored_raw, strict=True)]
+        people = found[n].pred_instances
+        np.testing.assert_allclose(people.keypoints[0, k], point * scale + center - scale / 2, rtol=1e-4)
+        np.testing.assert_allclose(people.keypoint_sigmas[0, k], np.array(sigma) * scale, rtol=1e-4)
+        np.testing.assert_allclose(people.keypoint_scores[0, k], 1 - np.mean(sigma), rtol=1e-5)
+
+
 @pytest.mark.parametrize('config', [{}, MAPS], ids=['fc', 'integral'])
 def test_it_can_be_traced(config):
     head = spread(make_head(**config)).eval()
