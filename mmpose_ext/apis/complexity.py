@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mmpose_ext.registry import MODELS
 
-__all__ = ['Complexity', 'model_complexity', 'paper_multiply_adds']
+__all__ = ['Complexity', 'complexity_table', 'model_complexity', 'paper_multiply_adds']
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
@@ -37,11 +37,27 @@ class Complexity:
         width, height = self.input_size
         return (
             f'Input size (height x width): {height}x{width}\n'
-            f'Parameters:                  {self.params / 1e6:.1f} M\n'
+            f'Parameters:                  {self.params / 1e6:.2f} M\n'
             f'Multiply-adds:               {self.multiply_adds / 1e9:.2f} G (10^9)\n'
             f"The papers' GFLOPs:          {self.paper_multiply_adds / 2**30:.2f} (2^30 multiply-adds, "
-            'transposed convolutions counted at their output)'
+            'transposed convolutions counted at their output)\n'
+            f"FPD's G:                     {2 * self.paper_multiply_adds / 1e9:.2f} (10^9 operations, two for each)"
         )
+
+
+def complexity_table(results: Mapping[str, Complexity]) -> str:
+    """Figures of several models, by name, as a table in Markdown; the columns are those of ``str(Complexity)``."""
+    head = ('model', 'input', 'parameters / 10^6', 'multiply-adds / 10^9', "the papers' GFLOPs", "FPD's G")
+    rows = [
+        (
+            name,
+            'x'.join(map(str, reversed(result.input_size))),
+            *(f'{number:.2f}' for number in (result.params / 1e6, result.multiply_adds / 1e9)),
+            *(f'{result.paper_multiply_adds / unit:.2f}' for unit in (2**30, 1e9 / 2)),
+        )
+        for name, result in results.items()
+    ]
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in (head, ['---'] * len(head), *rows))
 
 
 def paper_multiply_adds(model: nn.Module, inputs: Tensor) -> int:

@@ -31,6 +31,21 @@ def test_table_5(network: str) -> None:
     assert complexity.paper_multiply_adds / 2**30 == pytest.approx(gflops, abs=0.06)
 
 
+def test_several_configs_are_a_table(run_tool: Callable[..., str], tiny_config: Path, tmp_path: Path) -> None:
+    other = tmp_path / 'other.py'
+    other.write_text(f"_base_ = '{tiny_config}'\nmodel = dict(head=dict(deconv_out_channels=(64, 64, 64)))\n")
+    rows = run_tool('tools/analysis_tools/get_flops.py', tiny_config, other).strip().splitlines()[:4]
+    names, sizes, *figures = zip(*[[cell.strip() for cell in row.split('|')[1:-1]] for row in rows[2:]], strict=True)
+    assert (names, sizes) == ((str(tiny_config), str(other)), ('128x96', '128x96'))
+    for path, params, adds, papers, fpds in zip((tiny_config, other), *figures, strict=True):
+        one = model_complexity(str(path))
+        counts = one.params / 1e6, one.multiply_adds / 1e9, one.paper_multiply_adds / 2**30
+        assert (float(params), float(adds), float(papers)) == pytest.approx(counts, abs=0.0051)
+        # FPD: two operations for each multiply-add, in units of 10^9
+        assert float(fpds) == pytest.approx(2 * one.paper_multiply_adds / 1e9, abs=0.0051)
+    assert figures[0][0] != figures[0][1]
+
+
 def test_multiply_adds_by_hand() -> None:
     model = nn.Sequential(
         nn.Conv2d(4, 6, 3, padding=1, groups=2),  # 10x8 positions, 6 x 4/2 x 3 x 3 weights

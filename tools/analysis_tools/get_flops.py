@@ -1,15 +1,18 @@
-"""Print the parameters and multiply-adds of the model of a config, also as the papers' tables count them."""
+"""Print the parameters and multiply-adds of the model of a config, also as the papers' tables count them.
+
+Several configs make a table.
+"""
 
 import argparse
 
 from mmengine.config import DictAction
 
-from mmpose_ext.apis.complexity import model_complexity
+from mmpose_ext.apis.complexity import complexity_table, model_complexity
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='path of the config')
+    parser.add_argument('config', nargs='+', help='path of the config, or of several')
     parser.add_argument(
         '--input-shape',
         type=int,
@@ -32,5 +35,10 @@ if __name__ == '__main__':
     args = parse_args()
     # (w, h)
     size = args.input_shape and (args.input_shape[-1], args.input_shape[0])
-    result = model_complexity(args.config, size, args.cfg_options, args.show_table, args.show_arch_info)
-    print(result, result.table, sep='\n')
+    results = {
+        config: model_complexity(config, size, args.cfg_options, args.show_table, args.show_arch_info)
+        for config in args.config
+    }
+    print(complexity_table(results) if len(results) > 1 else results[args.config[0]])
+    for result in results.values():
+        print(result.table)

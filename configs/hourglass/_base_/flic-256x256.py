@@ -1,4 +1,4 @@
-"""FLIC at 256x256, maps of 64x64; 260 epochs are a third of MPII's pictures, as the authors' program takes a day to 3."""
+"""FLIC at 256x256, maps of 64x64; 260 epochs are a third of MPII's pictures: the program takes a day, and 3 on MPII."""
 
 _base_ = ['paper.py', '../../_base_/datasets/topdown_flic-256x256.py']
 

@@ -1,0 +1,5 @@
+"""4 small stacks, synthetic people at 128x96 (figure 9; FPD's table 5)."""
+
+_base_ = '_base_/synthetic-128x96.py'
+
+model = dict(backbone=dict(num_stacks=4))
