@@ -41,4 +41,4 @@ if __name__ == '__main__':
     }
     print(complexity_table(results) if len(results) > 1 else results[args.config[0]])
     for result in results.values():
-        print(result.table)
+        print(result.table, end='\n' if result.table else '')
