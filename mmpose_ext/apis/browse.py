@@ -157,7 +157,7 @@ def _draw_skeleton(picture: np.ndarray, sample: Any, metainfo: dict[str, Any], b
     image = picture.copy() if boxes else _enlarged(picture)
     factor = image.shape[0] / picture.shape[0]
     instances = sample.gt_instances
-    keypoints = np.asarray(instances.get('transformed_keypoints', instances.keypoints))
+    keypoints = np.asarray(instances.get('transformed_keypoints', instances.keypoints))[..., :2]
     visible = np.asarray(instances.keypoints_visible)
     # the centre of pixel i becomes the centre of its block; OpenCV takes sixteenths of a pixel
     points = np.rint(((keypoints + 0.5) * factor - 0.5) * 16).astype(int)

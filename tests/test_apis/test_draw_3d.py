@@ -15,6 +15,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_ext import config_path
+from mmpose_ext.apis.browse import browse
 from mmpose_ext.apis.draw_3d import draw_3d, draw_person
 from mmpose_ext.apis.report.pictures import skeleton_of
 
@@ -104,3 +105,12 @@ def test_tool_draws_people_at_equal_distances(folder):
 def test_unfit_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         draw_3d('a.py', 'a.pth', **arguments)
+
+
+def test_browse_draws_joints_with_depth(folder):
+    """browse_dataset.py: the picture as annotated, and the network's input."""
+    config = str(small_config(folder))
+    for mode in ('original', 'transformed'):
+        (file,) = browse(config, str(folder / mode), phase='val', mode=mode, number=1)
+        picture = cv2.imread(str(file)).astype(int)
+        assert (np.ptp(picture, axis=-1) > 50).any()  # coloured limbs on the uniform grey
