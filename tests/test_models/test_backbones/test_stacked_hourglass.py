@@ -100,6 +100,27 @@ def test_same_function_as_dark_for_128x96():
     assert_same_function(ours, theirs, pictures(128, 96))
 
 
+@pytest.mark.parametrize('source', ['fpd_hourglass', 'princeton_hourglass'])
+def test_same_function_in_training(source):
+    """Batch statistics, what the running ones become of them, and the gradient of the pictures."""
+    stem = (4, 8, 16) if source == 'fpd_hourglass' else NEWELL
+    theirs = {'fpd_hourglass': published.FpdNet, 'princeton_hourglass': published.PrincetonNet}[source](2, 16, 5)
+    theirs = published.randomise(theirs)
+    sizes = dict(num_stacks=2, feat_channels=16, num_keypoints=5, stem_channels=stem)
+    # in double: batch norm over the few cells of the smallest maps makes much of a rounding error
+    networks = theirs.double().train(), loaded(theirs, source, **sizes).double().train()
+    inputs = [pictures(128, 64, batch=4).double().requires_grad_() for _ in networks]
+    expected, found = (network(batch) for network, batch in zip(networks, inputs, strict=True))
+    for maps, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(maps.detach(), wanted.detach(), rtol=1e-5, atol=1e-8)
+    for outputs in (expected, found):
+        sum(maps.square().sum() for maps in outputs).backward()
+    np.testing.assert_allclose(inputs[1].grad, inputs[0].grad, rtol=1e-5, atol=1e-6 * inputs[0].grad.abs().max())
+    after = convert_checkpoint(networks[0].state_dict(), source)
+    for name, value in networks[1].state_dict().items():
+        np.testing.assert_allclose(value, after[f'backbone.{name}'], rtol=1e-6, err_msg=name)
+
+
 def test_depth():
     theirs = published.randomise(published.FpdNet(2, 8, 5, depth=2))
     ours = loaded(
