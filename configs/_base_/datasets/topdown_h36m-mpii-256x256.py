@@ -1,7 +1,7 @@
 """Human3.6M and MPII at 256x256, protocol 2, half of each batch from either (strategy 2).
 
-An epoch has as many samples as both together, half of them from either: MPII's 22 000 people come more than once, and
-Human3.6M's 312 000 pictures half of them. Choose the number of epochs by that.
+An epoch has as many samples as both sets together, and half of them come from either: it shows about half of
+Human3.6M's pictures once, and MPII's people several times.
 """
 
 _base_ = ['topdown_h36m-256x256.py', 'mpii_root.py']
