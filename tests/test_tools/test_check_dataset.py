@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -985,22 +986,27 @@ def test_bad_arguments_are_named(tmp_path):
     assert matching(findings, 'error', 'config', 'config', 'none.py cannot be read: FileNotFoundError')
 
 
-def test_tool(world):
+def test_tool(world, monkeypatch, capsys):
     """Exit status and options of the program, with a data set whose only finding is a warning."""
     train_on_val(world)
     world.check()
-    command = [sys.executable, str(TOOL), str(world.root / 'config.py'), '--samples', '4']
-    env = {**os.environ, 'PYTHONPATH': str(ROOT)}
-
-    def run(*options):
-        return subprocess.run([*command, *options], capture_output=True, text=True, env=env, cwd=world.root)
-
-    result = run()
-    assert result.returncode == 0 and 'no errors, 1 warning.' in result.stdout, result.stdout + result.stderr
-    result = run('--strict', '--cfg-options', 'model.head.out_channels=16')
-    assert result.returncode == 1 and 'the head has 16' in ' '.join(result.stdout.split()), (
-        result.stdout + result.stderr
+    arguments = [str(TOOL), str(world.root / 'config.py'), '--samples', '4']
+    monkeypatch.setattr(sys, 'argv', arguments)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(TOOL), run_name='__main__')
+    assert ended.value.code == 0
+    assert 'no errors, 1 warning.' in capsys.readouterr().out
+    # and in a process of its own
+    result = subprocess.run(
+        [sys.executable, *arguments, '--strict', '--cfg-options', 'model.head.out_channels=16'],
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+        cwd=world.root,
     )
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert 'the head has 16' in ' '.join(result.stdout.split())
 
 
 def test_real_pictures(pictures):
