@@ -25,14 +25,17 @@ from mmpose_ext import config_path
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
+DEPTH = [leaf for leaf in LEAVES if '_h36m' in leaf.stem or '_synthetic3d' in leaf.stem]  # test_configs_3d.py
 DARK, INTEGRAL, RLE = (
-    [leaf for leaf in LEAVES if leaf.parent.name == method] for method in ('dark', 'integral', 'rle')
+    [leaf for leaf in LEAVES if leaf.parent.name == method and leaf not in DEPTH]
+    for method in ('dark', 'integral', 'rle')
 )
 
 NAME = re.compile(
     r'(?P<method>[a-z]+)_(?P<backbone>res\d+|hrnet-w\d+|(hourglass-)?\d+x\d+)_'
     r'(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e_'
-    r'(?P<data>coco|mpii|synthetic|freihand|wflw|ap10k|flic|lsp)-(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
+    r'(?P<data>coco|mpii|synthetic|freihand|wflw|ap10k|flic|lsp|(synthetic3d|h36m)(-(2d|mpii))?)-'
+    r'(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
 )
 VARIANTS = dict(
     hourglass=re.compile(r'blocks(?P<blocks>\d)(-(?P<losses>int|final))?|(?P<labels>labelled-only)'),
@@ -58,7 +61,8 @@ DATA_SETS = dict(
     ap10k='AP10KDataset',
     flic='mmpose_ext.FlicDataset',
     lsp='mmpose_ext.LspDataset',
-)
+    h36m='mmpose_ext.Human36mImageDataset',
+) | dict.fromkeys(('h36m-mpii', 'synthetic3d', 'synthetic3d-2d'), 'CombinedDataset')
 
 # The paper's program (its yaml files): sigma, kernel, pictures in a step, epochs, steps of the learning rate,
 # scale factor, rotation factor, probability of half a body.
@@ -122,10 +126,16 @@ def without_zuko(cfg: Config) -> bool:
 
 
 def metainfo_of(cfg: Config) -> dict[str, Any]:
-    return parse_pose_metainfo(DATASETS.get(cfg.train_dataloader.dataset.type).METAINFO)
+    return parse_pose_metainfo(DATASETS.get(cfg.val_dataloader.dataset.type).METAINFO)
 
 
-def fake_person(metainfo: dict[str, Any]) -> dict[str, Any]:
+def train_steps(cfg: Config) -> list[dict[str, Any]]:
+    """The pipeline of training after LoadImage, with what the first of several data sets has of its own."""
+    dataset = cfg.train_dataloader.dataset
+    return [*dataset.get('datasets', [{}])[0].get('pipeline', []), *dataset.pipeline[1:]]
+
+
+def fake_person(metainfo: dict[str, Any], axes: int = 2) -> dict[str, Any]:
     """What a data set hands to a pipeline after LoadImage: a noise picture, a box, joints inside it."""
     rng = np.random.default_rng(0)
     joints = metainfo['num_keypoints']
@@ -140,6 +150,9 @@ def fake_person(metainfo: dict[str, Any]) -> dict[str, Any]:
         keypoints=rng.uniform((60, 20), (180, 190), (1, joints, 2)).astype(np.float32),
         keypoints_visible=np.ones((1, joints), np.float32),
     )
+    if axes == 3:
+        depth = rng.uniform(-500, 500, (1, joints, 1)).astype(np.float32)
+        person['keypoints'] = np.concatenate((person['keypoints'], depth), -1)
     names = ('flip_indices', 'flip_pairs', 'upper_body_ids', 'lower_body_ids')
     return person | {name: metainfo[name] for name in names}
 
@@ -179,17 +192,17 @@ def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
     model = MODELS.build(cfg.model)
     if 'teacher' in cfg.model:
         model._teacher.trained = True  # it has no checkpoint here
-    metainfo = metainfo_of(cfg)
+    metainfo, axes = metainfo_of(cfg), 3 if leaf in DEPTH else 2
     with torch.no_grad():  # gradients are tested with the heads
         train, test = (
-            model.data_preprocessor(pseudo_collate([Compose(pipeline[1:])(fake_person(metainfo))]))
-            for pipeline in (cfg.train_dataloader.dataset.pipeline, cfg.test_dataloader.dataset.pipeline)
+            model.data_preprocessor(pseudo_collate([Compose(pipeline)(fake_person(metainfo, axes))]))
+            for pipeline in (train_steps(cfg), cfg.test_dataloader.dataset.pipeline[1:])
         )
         loss, _ = model.parse_losses(model.train()(**train, mode='loss'))  # their sum
         (sample,) = model.eval()(**test, mode='predict')
     assert loss > 0
     assert torch.isfinite(loss)
-    assert sample.pred_instances.keypoints.shape == (1, metainfo['num_keypoints'], 2)
+    assert sample.pred_instances.keypoints.shape == (1, metainfo['num_keypoints'], axes)
     assert np.isfinite(sample.pred_instances.keypoints).all()
     assert sample.pred_instances.keypoint_scores.shape == (1, metainfo['num_keypoints'])
     if size is not None:
@@ -245,7 +258,7 @@ def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
     assert cfg.auto_scale_lr.base_batch_size == name['processes'] * name['batch']
     assert cfg.train_cfg.max_epochs == name['epochs']
     assert cfg.train_dataloader.dataset.type == DATA_SETS[name['data']]
-    assert name['data'] in cfg.data_root
+    assert re.split('3d|-', name['data'])[0] in cfg.data_root
     assert tuple(codec.input_size) == (name['width'], name['height'])
 
 

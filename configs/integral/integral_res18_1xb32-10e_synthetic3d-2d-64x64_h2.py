@@ -1,4 +1,4 @@
-"""H2: cross-entropy over all cells; few synthetic people with depth and many without (strategy 2; as in table 7)."""
+"""H2: cross-entropy over all cells; people with and without depth (strategy 2, table 7)."""
 
 _base_ = '_base_/synthetic3d-2d-64x64.py'
 

@@ -1,4 +1,4 @@
-"""I*: L1 of the expectation, without a heat-map stage; few synthetic people with depth and many without (strategy 2) (as in table 7)."""
+"""I*: L1 of the expectation, without a heat-map stage; people with and without depth (strategy 2, table 7)."""
 
 _base_ = '_base_/synthetic3d-2d-64x64.py'
 

@@ -1,4 +1,4 @@
-"""I2: L1 of the expectation, from H2's weights; few synthetic people with depth and many without (strategy 2) (as in table 7)."""
+"""I2: L1 of the expectation, from H2's weights; people with and without depth (strategy 2, table 7)."""
 
 _base_ = 'integral_res18_1xb32-10e_synthetic3d-2d-64x64_h2.py'
 

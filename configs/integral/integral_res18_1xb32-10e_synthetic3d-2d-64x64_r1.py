@@ -1,4 +1,4 @@
-"""R1: average pooling and a fully connected layer, L1; few synthetic people with depth and many without (strategy 2) (as in table 7)."""
+"""R1: average pooling and a fully connected layer, L1; people with and without depth (strategy 2, table 7)."""
 
 _base_ = '_base_/synthetic3d-2d-64x64.py'
 

@@ -1,4 +1,4 @@
-"""H2: cross-entropy of a softmax over all cells; few synthetic people with depth (strategy 1; as in table 7)."""
+"""H2: cross-entropy of a softmax over all cells; few people with depth (strategy 1, table 7)."""
 
 _base_ = '_base_/synthetic3d-64x64.py'
 

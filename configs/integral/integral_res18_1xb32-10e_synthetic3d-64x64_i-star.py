@@ -1,4 +1,4 @@
-"""I*: L1 of the expectation, without a heat-map stage; few synthetic people with depth (strategy 1) (as in table 7)."""
+"""I*: L1 of the expectation, without a heat-map stage; few people with depth (strategy 1, table 7)."""
 
 _base_ = '_base_/synthetic3d-64x64.py'
 

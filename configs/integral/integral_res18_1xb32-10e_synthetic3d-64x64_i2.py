@@ -1,4 +1,4 @@
-"""I2: L1 of the expectation, from H2's weights; few synthetic people with depth (strategy 1) (as in table 7)."""
+"""I2: L1 of the expectation, from H2's weights; few people with depth (strategy 1, table 7)."""
 
 _base_ = 'integral_res18_1xb32-10e_synthetic3d-64x64_h2.py'
 

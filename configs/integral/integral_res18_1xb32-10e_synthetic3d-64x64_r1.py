@@ -1,4 +1,4 @@
-"""R1: average pooling and a fully connected layer, L1; few synthetic people with depth (strategy 1) (as in table 7)."""
+"""R1: average pooling and a fully connected layer, L1; few people with depth (strategy 1, table 7)."""
 
 _base_ = '_base_/synthetic3d-64x64.py'
 

@@ -88,7 +88,8 @@ class MultiStageHead(BaseHead):
         """Maps of every stage, as their heads return them.
 
         Args:
-            feats: For each stage maps (B, K, H, W); H and W may differ.
+            feats: For each stage maps (B, K, H, W); H and W may differ. With the heads' ``depth_size`` D
+                (B, K * D, H, W), joint by joint.
 
         Raises:
             ValueError: If these are not maps of K joints, or not of as many stages as the head was built for.
@@ -164,7 +165,9 @@ def _check_stages(heads: int | None, loss_weights: Sequence[float] | None) -> No
 
 def _build(config: Mapping[str, Any], channels: int, decoder: Mapping[str, Any]) -> MapHead:
     """The head of a stage; maps come in, and nothing but their loss and prediction is added."""
-    defaults = dict(in_channels=channels, out_channels=channels, deconv_out_channels=None, final_layer=None)
+    # the maps of a volume, if it is one
+    maps = channels * (config.get('depth_size') or 1)
+    defaults = dict(in_channels=maps, out_channels=channels, deconv_out_channels=None, final_layer=None)
     head = MODELS.build(defaults | dict(config) | dict(decoder=decoder or None))
     if not isinstance(head, MapHead):
         raise ValueError(f"'head' must be a HeatmapHead or IntegralHead of mmpose_ext, got {config.get('type')!r}")
