@@ -103,6 +103,7 @@ class PoseDistiller(TopdownPoseEstimator):
         matches = match_joints(self._joints, self._teacher.joints, unmatched_joints)
         self._matched = np.array([match is not None for match in matches])
         self._indices = [match or 0 for match in matches]
+        self._check_axes()
         self._check_input_size()
         self.via = self._choose(via)
         if self.via == 'points' and loss_pd is not None:
@@ -247,6 +248,13 @@ class PoseDistiller(TopdownPoseEstimator):
                 f'got another: {both}'
             )
         return 'points'
+
+    def _check_axes(self) -> None:
+        axes = [getattr(head.decoder, 'dim', 2) for head in (self.head, self._teacher.head)]
+        if axes != [2, 2]:
+            raise ValueError(
+                f"'head' and 'teacher' must be of two axes: volumes and depths are not distilled; got {axes}"
+            )
 
     def _check_input_size(self) -> None:
         (width, height), other = self.head.decoder.input_size, self._teacher.input_size
