@@ -12,13 +12,7 @@ from small_models import HEADS, INPUT, JOINTS, distilled_config, maps_head, mode
 from mmpose_ext.functional import render_gaussians, unit_to_heatmap
 from mmpose_ext.registry import MODELS
 
-DEEP = dict(
-    type='RegressionHead',
-    in_channels=8,
-    num_joints=JOINTS,
-    dim=3,
-    decoder=dict(type='RegressionLabel', input_size=INPUT, depth_range=2000.0),
-)
+DEEP = HEADS['regression'] | dict(dim=3, decoder=HEADS['regression']['decoder'] | dict(depth_range=2000.0))
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
 
@@ -467,8 +461,8 @@ def test_joints_without_names(trained, batch):
             {},
             r"'teacher' must .*ratio of width to height, got \(64, 64\) for the teacher and \(48, 64\)",
         ),
-        ('maps', DEEP, {}, r"'head' and 'teacher' must be of two axes: .*; got \[3, 2\]"),
-        (DEEP, 'RLE', {}, r"'head' and 'teacher' must be of two axes: .*; got \[2, 3\]"),
+        ('maps', DEEP, {}, r"'head' and 'teacher' must be of two axes, .*, got \[3, 2\]"),
+        (DEEP, 'RLE', {}, r"'head' and 'teacher' must be of two axes, .*, got \[2, 3\]"),
     ],
 )
 def test_what_does_not_fit_is_refused(trained, teacher, student, change, message):
