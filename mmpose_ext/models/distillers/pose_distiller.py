@@ -252,9 +252,7 @@ class PoseDistiller(TopdownPoseEstimator):
     def _check_axes(self) -> None:
         axes = [getattr(head.decoder, 'dim', 2) for head in (self.head, self._teacher.head)]
         if axes != [2, 2]:
-            raise ValueError(
-                f"'head' and 'teacher' must be of two axes: volumes and depths are not distilled; got {axes}"
-            )
+            raise ValueError(f"'head' and 'teacher' must be of two axes, as depths are not distilled, got {axes}")
 
     def _check_input_size(self) -> None:
         (width, height), other = self.head.decoder.input_size, self._teacher.input_size
