@@ -271,8 +271,10 @@ def test_every_row_builds(name: str, data: str, mmpose_scope: None) -> None:
             outputs = model.eval().head(model.backbone(torch.empty(1, 3, height, width)))
         maps = outputs[-1] if isinstance(outputs, tuple) else outputs
         joints = head.out_channels if 'out_channels' in head else head.num_joints
-        axes = 4 if head.type == 'mmpose_ext.RLEHead' else 2
-        assert maps.shape == (1, joints, *reversed(head.decoder.get('heatmap_size', (axes,))))
+        axes = (2 if head.type == 'mmpose_ext.RLEHead' else 1) * (3 if head.decoder.get('depth_range') else 2)
+        # a volume has its depth in front
+        depth = [head.decoder.depth_size] if head.decoder.get('depth_size') else []
+        assert maps.shape == (1, joints, *depth, *reversed(head.decoder.get('heatmap_size', (axes,))))
 
 
 # ---------------------------------------------------------------------------------------------
