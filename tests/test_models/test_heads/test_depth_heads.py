@@ -366,3 +366,14 @@ def test_parts_that_do_not_fit(variant, change, message):
     kind, config = VARIANTS[variant]
     with pytest.raises(ValueError, match=message):
         kind(**config | change)
+
+
+@pytest.mark.parametrize('variant', ['I', 'R1'])
+def test_losses_of_mmpose_take_weights_of_axes(variant):
+    """A mean over everything, as ours with reduction='all'."""
+    features, samples = batch()
+    name = 'loss_coord' if variant == 'I' else 'loss'
+    values = []
+    for loss in (dict(type='L1Loss', use_target_weight=True), dict(L1, reduction='all')):
+        values.append(total(make_head(variant, **{name: loss}).loss(features, samples)).item())
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-5)
