@@ -87,7 +87,10 @@ def config_of(job: Job) -> Config:
 @pytest.mark.parametrize(
     ('values', 'message'),
     [
-        (dict(colour=1), r"'keys' of table a/b must be \[.*'title'\] and at most \['lower_is_better', .*'scale'\], got .*'colour'"),
+        (
+            dict(colour=1),
+            r"'keys' of table a/b must be \[.*'title'\] and at most \['lower_is_better', .*'scale'\], got .*'colour'",
+        ),
         (dict(columns=['AP']), r"'columns' of table a/b must be a mapping, got \['AP'\]"),
         (dict(stages=[]), r"'stages' of table a/b must be a mapping, got \[\]"),
         (dict(order_by='AR'), r"'order_by' of table a/b must be one of the columns \['AP'\], got 'AR'"),
