@@ -1,18 +1,61 @@
 """Fake batches, and slow readable loops that say what the fast code has to compute."""
 
+import copy
+import json
 import math
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from mmengine.config import Config, ConfigDict
 from mmengine.structures import InstanceData
 from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs
+from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 FLOOR = 1e-10  # what DARK's released program lets the logarithm see at least
+
+
+# ---------------------------------------------------------------------------------------------
+# configs
+
+
+@cache
+def _read(path: str) -> Config:
+    return Config.fromfile(path, format_python_code=False)  # as text in half the time
+
+
+def load_config(path: Path | str) -> Config:
+    """A config, read once for all tests and copied for each."""
+    return copy.deepcopy(_read(str(path)))
+
+
+@cache
+def _shapes(backbone: str, head: str, width: int, height: int) -> list[tuple[int, ...]]:
+    with torch.device('meta'), torch.no_grad():
+        network, layers = (MODELS.build(json.loads(part)) for part in (backbone, head))
+        network.eval(), layers.eval()  # that of HRNet returns nothing
+        outputs = layers(network(torch.empty(1, 3, height, width)))
+    return [tuple(output.shape) for output in (outputs if isinstance(outputs, tuple | list) else [outputs])]
+
+
+def output_shapes(model: ConfigDict) -> list[tuple[int, ...]]:
+    """Shapes of what a model's head puts out for a picture of its codec's size; of several stages, of each.
+
+    Computed without memory, and once for all models whose backbone and layers are the same.
+    """
+    backbone, head = model.backbone.to_dict(), model.head.to_dict()
+    backbone.pop('init_cfg', None)
+    width, height = head.pop('decoder')['input_size']
+    head.pop('loss', None)  # zuko's flows have to compute where they are built
+    for stage in head['head'] if isinstance(head.get('head'), list) else []:
+        stage.pop('decoder', None)
+    return _shapes(*(json.dumps(part, sort_keys=True) for part in (backbone, head)), width, height)
 
 
 # ---------------------------------------------------------------------------------------------
