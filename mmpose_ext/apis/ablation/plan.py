@@ -4,6 +4,7 @@ Results lie in folders named after the content of the config. Two tables that tr
 config gets a folder of its own and is trained, and what is finished stays finished.
 """
 
+import copy
 import hashlib
 import json
 import shlex
@@ -110,13 +111,11 @@ def _digest(config: Config) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
-def _load(name: str, options: Mapping[str, Any]) -> Config:
+def _load(name: str) -> Config:
     try:
-        config = Config.fromfile(config_path(name))
+        return Config.fromfile(config_path(name))
     except FileNotFoundError as error:
         raise ValueError(f"'config' of a stage must be a file: {error}") from error
-    config.merge_from_dict(dict(options))
-    return config
 
 
 @dataclass(frozen=True)
@@ -130,6 +129,7 @@ class _Planner:
     jobs: dict[str, Job] = field(default_factory=dict)
     tests: dict[tuple[str, int], Job] = field(default_factory=dict)
     trainings: dict[tuple[str, int], Job] = field(default_factory=dict)
+    configs: dict[str, Config] = field(default_factory=dict)  # as they are read, once for all rows and seeds
 
     def train(self, name: str, seed: int) -> Job:
         """The training of a stage, after those that it builds on."""
@@ -189,7 +189,12 @@ class _Planner:
     def _digested(self, stage: Stage, options: Mapping[str, Any], used: Mapping[str, Job]) -> Config:
         """The config that a digest is made of: checkpoints by their digest, not by where ``work_dir`` is."""
         inside = {key: Path(path).relative_to(self.work_dir).as_posix() for key, path in _checkpoints(used).items()}
-        return _load(stage.config[self.data], {**options, **inside})
+        name = stage.config[self.data]
+        if name not in self.configs:
+            self.configs[name] = _load(name)
+        config = copy.deepcopy(self.configs[name])
+        config.merge_from_dict({**options, **inside})
+        return config
 
 
 def _checkpoints(used: Mapping[str, Job]) -> dict[str, str]:
