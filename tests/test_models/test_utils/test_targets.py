@@ -70,7 +70,8 @@ def test_stages_share_what_they_can():
     targets = gather_stage_targets(samples, [first, second, first], CPU)
     assert targets[0] is targets[2]
     assert targets[1] is not targets[0]
-    assert targets[1]['keypoints'] is targets[0]['keypoints']
+    # each codec has a view of its own, of the axes that it knows
+    assert targets[1]['keypoints'].data_ptr() == targets[0]['keypoints'].data_ptr()
     packed = [packed_sample(keypoint_weights=torch.ones(1, 2)) for _ in range(3)]
     assert [one.keys() for one in gather_stage_targets(packed, [first, None], CPU)] == [
         {'heatmaps', 'keypoint_weights'}
