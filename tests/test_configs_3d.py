@@ -143,5 +143,5 @@ def test_every_leaf_is_in_a_table() -> None:
     assert all(table.lower_is_better and table.order_by == 'MPJPE' for table in tables)
     used = {Path(path).stem for table in tables for stage in table.stages.values() for path in stage.config.values()}
     assert used == {leaf.stem for leaf in DEPTH}
-    figures = {row.name: row.paper['MPJPE'] for row in tables[-1].rows}
+    figures = {row.name: row.paper['MPJPE'] for row in tables[-1].rows if row.paper}  # a row of ours has none
     assert figures == {'direct regression': 50.1, 'integral regression': 49.2, 'RLE': 48.6}
