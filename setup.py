@@ -113,7 +113,7 @@ if __name__ == '__main__':
         ],
         python_requires='>=3.10',
         packages=find_packages(include=[NAME, f'{NAME}.*']),
-        package_data={NAME: ['py.typed', 'apis/ablation/Snakefile', 'apis/report/templates/*']},
+        package_data={NAME: ['py.typed', 'lab/ablation/Snakefile', 'lab/ablation/report/templates/*']},
         zip_safe=False,
         install_requires=read_requirements('runtime'),
         extras_require={

@@ -9,7 +9,7 @@ them apart.
 from mmengine.registry import Registry
 from mmpose import registry as mmpose_registry
 
-__all__ = ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS']
+__all__ = ['DATASETS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS']
 
 
 def _child(name: str, *locations: str) -> Registry:
@@ -30,4 +30,3 @@ DATASETS = _child(
 )
 TRANSFORMS = _child('TRANSFORMS', 'datasets.transforms')
 METRICS = _child('METRICS', 'evaluation')
-HOOKS = _child('HOOKS', 'engine.hooks')

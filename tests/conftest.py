@@ -11,6 +11,8 @@ from mmengine.registry import DefaultScope
 
 sys.path.insert(0, str(Path(__file__).parent))  # for helpers.py: tests are files, not a package
 
+pytest_plugins = ['small_dataset']
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / 'shared'
 

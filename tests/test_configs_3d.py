@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmpose.registry import MODELS
 from test_configs import CONFIGS, DEPTH, LEAVES, load, parse, steps
 
-from mmpose_ext.apis.ablation.table import find_table
+from mmpose_ext.lab.ablation.table import find_table
 
 # Norm of the loss on points, loss on volumes, what the codec draws, and the row whose weights it starts from.
 ROWS = {

@@ -11,7 +11,7 @@ from mmpose.registry import MODELS
 from test_configs import CONFIGS, fake_person, load, metainfo_of, narrow, parse
 
 from mmpose_ext import config_path
-from mmpose_ext.apis.ablation.table import find_table, list_tables
+from mmpose_ext.lab.ablation.table import find_table, list_tables
 from mmpose_ext.models.distillers.grids import peak_width
 
 LEAVES = sorted((CONFIGS / 'fpd').glob('*.py'))

@@ -10,7 +10,7 @@ from mmpose.registry import MODELS
 from test_configs import CONFIGS, parse, steps
 
 from mmpose_ext import config_path
-from mmpose_ext.apis.ablation.table import find_table
+from mmpose_ext.lab.ablation.table import find_table
 
 LEAVES = sorted((CONFIGS / 'hourglass').glob('*.py'))
 each_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)

@@ -13,7 +13,7 @@ import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
 
-from mmpose_ext.apis.ablation import Plan, find_table, make_plan
+from mmpose_ext.lab.ablation import Plan, find_table, make_plan
 from mmpose_ext.registry import KEYPOINT_CODECS
 
 ROOT = Path(__file__).resolve().parents[1]

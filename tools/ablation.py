@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmpose_ext.apis.ablation import commands_text, find_table, list_tables, make_plan, run_plan, table_text
+from mmpose_ext.lab.ablation import commands_text, find_table, list_tables, make_plan, run_plan, table_text
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -54,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def report(args: argparse.Namespace) -> int:
-    from mmpose_ext.apis.report import render_pages, report_table  # with all of MMPose, which the rest does not need
+    from mmpose_ext.lab.ablation.report import (  # with all of MMPose, which the rest does not need
+        render_pages,
+        report_table,
+    )
 
     names = args.tables or [name for name in list_tables() if args.data in find_table(name).data_sets]
     for name in [] if args.pages_only else names:

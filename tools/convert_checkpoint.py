@@ -1,12 +1,12 @@
 """Convert a released checkpoint of other code into one of the models here, and say which model that is.
 
-The configs of the converted checkpoint's parts are printed; mmpose_ext/apis/released_checkpoints.py says what pictures
+The configs of the converted checkpoint's parts are printed; mmpose_ext/lab/checkpoints/official.py says what pictures
 each network was trained on.
 """
 
 import argparse
 
-from mmpose_ext.apis.convert_checkpoint import convert_file
+from mmpose_ext.lab.checkpoints.convert import convert_file
 
 
 def parse_args() -> argparse.Namespace:

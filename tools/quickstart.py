@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmpose_ext.apis.quickstart import Quickstart
+from mmpose_ext.lab.quickstart import Quickstart
 
 ROOT = Path(__file__).resolve().parents[1]
 

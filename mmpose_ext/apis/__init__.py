@@ -1,9 +1,5 @@
-"""What the programs in tools/ call; import the submodule you need.
+"""What a program calls to train and test a model; import the submodule that you need.
 
-``train``, ``test``, ``complexity`` and ``browse`` stand behind the tools of the same purpose. They are not imported
-here: each pulls in another part of MMPose, and a program that needs one shall not wait for the others.
+The submodules are not imported here: each imports another part of MMPose, and a program that needs one of them should
+not wait for the others.
 """
-
-from .convert_checkpoint import convert_checkpoint
-
-__all__ = ['convert_checkpoint']

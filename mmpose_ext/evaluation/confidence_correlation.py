@@ -13,7 +13,7 @@ from mmpose_ext.functional import calibration_error, check_shape, keypoint_oks, 
 from mmpose_ext.registry import METRICS
 
 from .arrays import to_array
-from .people import People, load_people, match_boxes, people_of_sample
+from .ground_truth import People, load_people, match_boxes, people_of_sample
 
 __all__ = ['ConfidenceCorrelation']
 

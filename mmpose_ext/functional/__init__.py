@@ -20,8 +20,8 @@ from .grid import (
     unit_to_heatmap,
     unit_to_input,
 )
+from .integral_targets import coordinate_labels, depth_labels, disk_targets, one_hot_targets, one_hot_vectors
 from .joint_losses import coordinate_error, heatmap_binary_cross_entropy, heatmap_cross_entropy
-from .labels import coordinate_labels, depth_labels, disk_targets, one_hot_targets, one_hot_vectors
 from .likelihood import (
     base_log_density,
     bounded_log_sigma,

@@ -14,11 +14,11 @@ from mmpose.datasets.datasets.body import CocoDataset, MpiiDataset
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 
-from mmpose_ext.apis.dataset_check import check_dataset
-from mmpose_ext.apis.dataset_check.metainfo import check_metainfo, mirrored_name
 from mmpose_ext.datasets.crop_box_dataset import swap_sides
 from mmpose_ext.datasets.flic_dataset import FlicDataset
 from mmpose_ext.datasets.lsp_dataset import LspDataset
+from mmpose_ext.lab.dataset_check import check_dataset
+from mmpose_ext.lab.dataset_check.metainfo import check_metainfo, mirrored_name
 
 BASES = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets'
 CLASSES = dict(lsp=LspDataset, flic=FlicDataset)

@@ -132,7 +132,7 @@ def test_wheel_holds_every_module_and_the_resources_of_mim(wheel: Path) -> None:
         resources = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob(pattern)}
         assert resources
         assert {f'mmpose_ext/.mim/{name}' for name in resources} <= names
-    others = {'mmpose_ext/py.typed', 'mmpose_ext/.mim/model-index.yml', 'mmpose_ext/apis/ablation/Snakefile'}
+    others = {'mmpose_ext/py.typed', 'mmpose_ext/.mim/model-index.yml', 'mmpose_ext/lab/ablation/Snakefile'}
     assert others <= names
     assert any(name.endswith('licenses/LICENSE') for name in names)
 

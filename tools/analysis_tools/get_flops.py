@@ -7,7 +7,7 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmpose_ext.apis.complexity import complexity_table, model_complexity
+from mmpose_ext.lab.profiling.complexity import complexity_table, model_complexity
 
 
 def parse_args() -> argparse.Namespace:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mmpose_ext.apis.convert_dataset import convert_lsp
+from mmpose_ext.lab.dataset_converters import convert_lsp
 
 
 def parse_args() -> argparse.Namespace:

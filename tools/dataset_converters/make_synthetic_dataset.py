@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mmpose_ext.apis.synthetic import make_synthetic_dataset
+from mmpose_ext.synthetic.dataset import make_synthetic_dataset
 
 
 def parse_args() -> argparse.Namespace:

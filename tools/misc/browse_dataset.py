@@ -4,7 +4,7 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmpose_ext.apis.browse import MODES, PHASES, browse
+from mmpose_ext.lab.visualization.browse import MODES, PHASES, browse
 
 
 def parse_args() -> argparse.Namespace:

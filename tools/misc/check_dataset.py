@@ -6,7 +6,7 @@ import sys
 
 from mmengine.config import DictAction
 
-from mmpose_ext.apis.dataset_check import check_dataset, format_findings, has_errors
+from mmpose_ext.lab.dataset_check import check_dataset, format_findings, has_errors
 
 
 def parse_args() -> argparse.Namespace:

@@ -4,7 +4,7 @@ import argparse
 
 from mmengine.config import DictAction
 
-from mmpose_ext.apis.draw_3d import PHASES, draw_3d
+from mmpose_ext.lab.visualization.draw_3d import PHASES, draw_3d
 
 
 def parse_args() -> argparse.Namespace:

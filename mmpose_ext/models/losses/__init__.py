@@ -4,7 +4,7 @@ from .coordinate_loss import CoordinateLoss
 from .distillation_loss import HeatmapDistillationLoss
 from .heatmap_losses import HeatmapBCELoss, HeatmapCrossEntropyLoss
 from .rle_loss import RLELoss
-from .volume_losses import VolumeCrossEntropyLoss, VolumeLoss, VolumeMSELoss
+from .volume_loss import VolumeCrossEntropyLoss, VolumeLoss, VolumeMSELoss
 
 __all__ = [
     'CoordinateLoss',

@@ -11,8 +11,8 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmpose_ext.apis import convert_checkpoint
-from mmpose_ext.apis.complexity import paper_multiply_adds
+from mmpose_ext.lab.checkpoints import convert_checkpoint
+from mmpose_ext.lab.profiling.complexity import paper_multiply_adds
 from mmpose_ext.models.backbones import StackedHourglass
 from mmpose_ext.models.layers import Hourglass, PreactBottleneck, Prediction
 from mmpose_ext.registry import MODELS

@@ -1,1 +1,0 @@
-"""What plugs into the training loop."""

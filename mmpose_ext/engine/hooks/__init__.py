@@ -1,1 +1,0 @@
-"""Hooks: importing this package fills the registry ``HOOKS``. There are none of our own yet."""

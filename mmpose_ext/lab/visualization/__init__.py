@@ -1,0 +1,1 @@
+"""Images of datasets, predictions and training curves."""

@@ -1,0 +1,119 @@
+"""Writing pictures and their COCO annotation file, by one or several processes."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from .annotations import CATEGORY
+from .picture import Picture, draw_picture
+from .scene import SceneOptions
+
+__all__ = ['SplitRequest', 'write_json', 'write_splits']
+
+_JPEG_QUALITY = 92
+_CHUNK = 16  # pictures a process draws before it takes more
+
+Entry = dict[str, Any]
+Progress = Callable[[str, int, int], None]
+Mapper = Callable[[Callable[[int], Entry], Iterable[int]], Iterable[Entry]]
+
+
+@dataclass(frozen=True)
+class SplitRequest:
+    """What a split consists of.
+
+    Attributes:
+        name: 'train' or 'val'.
+        count: Number of pictures, 1 or more.
+        seed: 0 or more.
+        options: Size and difficulty.
+    """
+
+    name: str
+    count: int
+    seed: int
+    options: SceneOptions
+
+
+def write_splits(out_dir: Path, requests: list[SplitRequest], workers: int, progress: Progress) -> None:
+    """Writes `<out_dir>/<name>/*.jpg` and `<out_dir>/annotations/person_keypoints_<name>.json` of every split.
+
+    The bytes do not depend on the number of workers.
+
+    Args:
+        out_dir: Existing folder.
+        requests: What to draw.
+        workers: Processes; 1 draws in this one.
+        progress: Called with (name of the split, pictures written, pictures in all) after each picture.
+    """
+    annotations_dir = out_dir / 'annotations'
+    annotations_dir.mkdir(exist_ok=True)
+    with _mapper(workers) as each:
+        for request in requests:
+            folder = out_dir / request.name
+            folder.mkdir(exist_ok=True)
+            drawn = []
+            for entry in each(partial(_write_picture, folder, request), range(request.count)):
+                drawn.append(entry)
+                progress(request.name, len(drawn), request.count)
+            write_json(annotations_dir / f'person_keypoints_{request.name}.json', _coco(request, drawn))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes a file that is either whole or absent."""
+    part = path.with_name(path.name + '.part')
+    part.write_text(json.dumps(content, separators=(',', ':')) + '\n', encoding='utf-8')
+    os.replace(part, path)
+
+
+@contextmanager
+def _mapper(workers: int) -> Iterator[Mapper]:
+    """`map`, in this process or over several; in order either way."""
+    if workers > 1:
+        # Spawned, not forked: whoever calls may have threads running (torch, OpenCV).
+        context = get_context('spawn')
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
+        try:
+            yield partial(pool.map, chunksize=_CHUNK)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # OpenCV's threads only get in each other's way on pictures this small
+    try:
+        yield map
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _write_picture(folder: Path, request: SplitRequest, index: int) -> Entry:
+    """Draws one picture into its file; returns what the annotation file says of it."""
+    picture: Picture = draw_picture(request.seed, request.name, index, request.options)
+    name = f'{index:06d}.jpg'
+    done, data = cv2.imencode('.jpg', picture.pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not done:
+        raise RuntimeError(f'OpenCV could not encode {name}')
+    # imwrite would only return False on a full disk, write_bytes raises.
+    (folder / name).write_bytes(data.tobytes())
+    return {'file_name': name, 'camera': picture.camera, 'annotations': picture.annotations}
+
+
+def _coco(request: SplitRequest, drawn: list[Entry]) -> dict[str, Any]:
+    size = {'width': request.options.width, 'height': request.options.height}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for image_id, entry in enumerate(drawn, start=1):
+        images.append({'id': image_id, 'file_name': entry['file_name'], **size, 'camera': entry['camera']})
+        for annotation in entry['annotations']:
+            annotations.append({'id': len(annotations) + 1, 'image_id': image_id, **annotation})
+    info = {'description': f'mmpose_ext synthetic people, {request.name}, seed {request.seed}'}
+    return {'info': info, 'images': images, 'annotations': annotations, 'categories': [CATEGORY]}

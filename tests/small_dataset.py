@@ -1,0 +1,130 @@
+"""A data set of a few pictures, a config for it, and a way to run the programs in tools/."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmpose_ext import config_path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+CONFIG = """
+_base_ = '{base}'
+
+data_root = '{root}/'
+small = dict(num_workers=0, persistent_workers=False, batch_size=2)
+train_dataloader = dict(dataset=dict(data_root=data_root), **small)
+val_dataloader = dict(dataset=dict(data_root=data_root), **small)
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file=data_root + 'annotations/person_keypoints_val.json')
+test_evaluator = val_evaluator
+
+model = dict(head=dict(deconv_out_channels=(8, 8, 8)))
+train_cfg = dict(max_epochs=1, val_interval=1)
+default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1))
+randomness = dict(seed=0)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small networks gain nothing by more threads, and on a busy machine they lose a lot."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope='session')
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pictures for training and the same for validation, one labelled person each, in COCO's format."""
+    root = tmp_path_factory.mktemp('tiny')
+    rng = np.random.default_rng(0)
+    images, annotations = [], []
+    for number in range(1, 5):
+        picture = rng.integers(0, 256, (160, 120, 3), dtype=np.uint8)
+        points = rng.uniform((20, 20), (100, 140), (17, 2))
+        for part in ('train', 'val'):
+            (root / part).mkdir(exist_ok=True)
+            cv2.imwrite(str(root / part / f'{number}.png'), picture)
+        images.append(dict(id=number, file_name=f'{number}.png', width=120, height=160))
+        keypoints = np.column_stack([points, np.full(17, 2)]).ravel().tolist()
+        annotations.append(
+            dict(
+                id=number,
+                image_id=number,
+                category_id=1,
+                iscrowd=0,
+                num_keypoints=17,
+                bbox=[10, 10, 100, 140],
+                area=100 * 140,
+                keypoints=keypoints,
+            )
+        )
+    text = json.dumps(dict(images=images, annotations=annotations, categories=[dict(id=1, name='person')]))
+    (root / 'annotations').mkdir()
+    for part in ('train', 'val'):
+        (root / 'annotations' / f'person_keypoints_{part}.json').write_text(text)
+    return root
+
+
+@pytest.fixture(scope='session')
+def write_config(tiny_data: Path) -> Callable[[Path], Path]:
+    """Write a user's config into a folder: our quick start's, on the tiny data set."""
+
+    def write(folder: Path) -> Path:
+        path = folder / 'tiny.py'
+        base = config_path('dark/dark_res18_1xb32-10e_synthetic-128x96')
+        path.write_text(CONFIG.format(base=base, root=tiny_data.as_posix()))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def tiny_config(write_config: Callable[[Path], Path], tmp_path: Path) -> Path:
+    return write_config(tmp_path)
+
+
+@pytest.fixture(scope='session')
+def run_in() -> Callable[..., str]:
+    """Run a program in a folder as a user does; returns what it printed."""
+
+    def run(folder: Path, program: Path | str, *arguments: object, **environment: str) -> str:
+        program = ROOT / program
+        command = ['bash'] if program.suffix == '.sh' else [sys.executable, '-W', 'ignore']
+        variables = dict(
+            os.environ,
+            PYTHONPATH=f'{ROOT}{os.pathsep}{folder}',
+            PYTHON=sys.executable,
+            OMP_NUM_THREADS='1',
+            CUDA_VISIBLE_DEVICES='',
+        )
+        result = subprocess.run(
+            [*command, str(program), *map(str, arguments)],
+            cwd=folder,
+            env=variables | environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+        )
+        assert result.returncode == 0, result.stdout[-4000:]
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def run_tool(run_in: Callable[..., str], tmp_path: Path) -> Callable[..., str]:
+    """Run a program in the test's own folder."""
+    return partial(run_in, tmp_path)
