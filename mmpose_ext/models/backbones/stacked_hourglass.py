@@ -18,8 +18,8 @@ FPD's G is 1e9 operations, two for each multiply-add of a convolution, and its s
 that is why they cost so much. FPD's released code narrows the stem too: 4 x 128 has 3.29 M and 3.91e9 multiply-adds
 there, 4 x 32 has 0.218 M and 0.27e9. The tables of HRNet and DARK call 2**30 multiply-adds one GFLOP
 (:func:`~mmpose_ext.lab.profiling.complexity.paper_multiply_adds`). In that unit DARK's 2.7 and 4.9 for 4 and 8 stacks
-at 128x96 are those of its code (2.68, 4.90), as are its 13.0 M; its 25.1 M for 8 stacks, and HRNet's 25.1 M and 19.1 G at
-256x256, are not: the code has 25.6 M, and 19.1 G is the network without the residual modules behind its hourglasses.
+at 128x96 are those of its code (2.68, 4.90), as are its 13.0 M; its 25.1 M for 8 stacks, and HRNet's 25.1 M and 19.1 G
+at 256x256, are not: the code has 25.6 M, and 19.1 G is the network without the residual modules behind its hourglasses.
 """
 
 from collections.abc import Sequence
