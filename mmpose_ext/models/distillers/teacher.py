@@ -11,6 +11,7 @@ from mmengine.config import Config, ConfigDict
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from torch import Tensor, nn
 
+from mmpose_ext.checkpoint import load_weights
 from mmpose_ext.config import config_path
 from mmpose_ext.functional import (
     dark_refine,
@@ -22,7 +23,6 @@ from mmpose_ext.functional import (
 from mmpose_ext.models.heads import BaseHead, MultiStageHead, RLEHead
 from mmpose_ext.registry import MODELS
 
-from .checkpoint import load_weights
 from .grids import map_grid
 from .joints import dataset_metainfo, joints_of, named_metainfo
 

@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from small_models import INPUT, JOINTS, distilled_config, maps_head, model_config
 from torch.utils.data import Dataset
 
-from mmpose_ext.models.distillers import checkpoint as reading
+from mmpose_ext import checkpoint as reading
 from mmpose_ext.registry import MODELS
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
