@@ -13,9 +13,9 @@ from mmpose_ext.functional import (
     gaussian_targets,
     gaussian_vectors,
     input_to_heatmap,
+    normalized_to_heatmap,
     one_hot_targets,
     one_hot_vectors,
-    unit_to_heatmap,
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
@@ -117,7 +117,7 @@ class IntegralLabel(RegressionLabel):
     def _depth_vectors(self, labels: Tensor, weights: Tensor) -> Tensor:
         """Vectors (B, K, cells) on depth of labels (B, K, 3)."""
         size = self.depth_size or 0
-        cells = unit_to_heatmap(labels[..., 2:], (size,))[..., 0]
+        cells = normalized_to_heatmap(labels[..., 2:], (size,))[..., 0]
         centers = torch.where(weights > 0, cells, float(size // 2))
         if self.heatmap_type == 'gaussian':
             return gaussian_vectors(centers, size, self.sigma)

@@ -13,8 +13,8 @@ from mmpose_ext.functional import (
     check_size,
     coordinate_labels,
     depth_labels,
-    unit_to_depth,
-    unit_to_input,
+    normalized_to_depth,
+    normalized_to_input,
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
@@ -177,10 +177,10 @@ class RegressionLabel(BaseKeypointCodec):
 
     def _to_input(self, values: Tensor, root: float = 0.5) -> Tensor:
         """Values (B, K, D) in input pixels and millimetres, float32."""
-        values = unit_to_input(values.detach().float(), self.input_size)
+        values = normalized_to_input(values.detach().float(), self.input_size)
         if self.depth_range is None:
             return values
-        return torch.cat((values[..., :2], unit_to_depth(values[..., 2:], self.depth_range, root)), -1)
+        return torch.cat((values[..., :2], normalized_to_depth(values[..., 2:], self.depth_range, root)), -1)
 
 
 def _axes(keypoints: np.ndarray | Tensor) -> int:

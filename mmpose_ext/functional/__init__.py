@@ -11,14 +11,14 @@ from .dark import check_blur_kernel_size, dark_refine, modulated_patches
 from .distillation import heatmap_square_error, normalized_cross_entropy, resample
 from .gaussian import gaussian_targets, gaussian_vectors, render_gaussians
 from .grid import (
-    depth_to_unit,
+    depth_to_normalized,
     heatmap_to_input,
-    heatmap_to_unit,
+    heatmap_to_normalized,
     input_to_heatmap,
-    input_to_unit,
-    unit_to_depth,
-    unit_to_heatmap,
-    unit_to_input,
+    input_to_normalized,
+    normalized_to_depth,
+    normalized_to_heatmap,
+    normalized_to_input,
 )
 from .integral_targets import coordinate_labels, depth_labels, disk_targets, one_hot_targets, one_hot_vectors
 from .joint_losses import coordinate_error, heatmap_binary_cross_entropy, heatmap_cross_entropy
@@ -27,14 +27,14 @@ from .likelihood import (
     bounded_log_sigma,
     likelihood_loss,
     standard_normal_log_density,
-    standardise,
+    standardize,
 )
 from .oks import keypoint_oks
 from .pck import heatmap_pck, pck
 from .pck_curve import area_under_curve, normalized_distances, pck_curve
 from .peaks import find_peaks, find_volume_peaks, quarter_shift, volume_quarter_shift
 from .pose_error import align_similarity, find_root, root_relative
-from .precision import widen
+from .precision import upcast
 from .reduce import weighted_reduce
 from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
 from .volume_losses import volume_cross_entropy, volume_square_error
@@ -59,7 +59,7 @@ __all__ = [
     'dark_refine',
     'debias_points',
     'depth_labels',
-    'depth_to_unit',
+    'depth_to_normalized',
     'disk_targets',
     'find_peaks',
     'find_root',
@@ -71,14 +71,17 @@ __all__ = [
     'heatmap_pck',
     'heatmap_square_error',
     'heatmap_to_input',
-    'heatmap_to_unit',
+    'heatmap_to_normalized',
     'input_to_heatmap',
-    'input_to_unit',
+    'input_to_normalized',
     'keypoint_oks',
     'likelihood_loss',
     'modulated_patches',
     'normalized_cross_entropy',
     'normalized_distances',
+    'normalized_to_depth',
+    'normalized_to_heatmap',
+    'normalized_to_input',
     'one_hot_targets',
     'one_hot_vectors',
     'pck',
@@ -94,13 +97,10 @@ __all__ = [
     'spatial_softmax',
     'spearman',
     'standard_normal_log_density',
-    'standardise',
-    'unit_to_depth',
-    'unit_to_heatmap',
-    'unit_to_input',
+    'standardize',
+    'upcast',
     'volume_cross_entropy',
     'volume_quarter_shift',
     'volume_square_error',
     'weighted_reduce',
-    'widen',
 ]

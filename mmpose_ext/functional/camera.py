@@ -23,13 +23,13 @@ class Camera:
 
     Args:
         focal: (2,), focal lengths of x and y in pixels.
-        centre: (2,), principal point in pixels.
+        center: (2,), principal point in pixels.
         radial: (3,), coefficients of the second, fourth and sixth power of the distance from the axis.
         tangential: (2,).
     """
 
     focal: Array
-    centre: Array
+    center: Array
     radial: Array
     tangential: Array
 
@@ -47,11 +47,11 @@ class Camera:
         missing = [key for key in ('f', 'c') if key not in param]
         if missing:
             raise ValueError(f"'camera_param' must hold 'f' and 'c', got {sorted(param)}")
-        focal, centre, tangential = (_numbers(key, param.get(key, (0, 0)), (2,)) for key in ('f', 'c', 'p'))
+        focal, center, tangential = (_numbers(key, param.get(key, (0, 0)), (2,)) for key in ('f', 'c', 'p'))
         radial = _numbers('k', param.get('k', (0, 0, 0)), (1, 2, 3))
         for value in focal:
             check_positive("camera_param['f']", float(value))
-        return cls(focal, centre, np.pad(radial, (0, 3 - len(radial))), tangential)
+        return cls(focal, center, np.pad(radial, (0, 3 - len(radial))), tangential)
 
     def distorted(self, points: Array) -> Array:
         """Where the lens shows (..., 2) points at distance 1; the same unit, focal lengths from the axis."""
@@ -86,7 +86,7 @@ def project_points(points: npt.ArrayLike, camera: Camera) -> Array:
     points = np.asarray(points, np.float64)
     check_shape('points', points, '... 3')
     depth = np.where(points[..., 2:] > 0, points[..., 2:], np.nan)
-    return camera.distorted(points[..., :2] / depth) * camera.focal + camera.centre
+    return camera.distorted(points[..., :2] / depth) * camera.focal + camera.center
 
 
 def back_project(pixels: npt.ArrayLike, depths: npt.ArrayLike, camera: Camera) -> Array:
@@ -108,7 +108,7 @@ def back_project(pixels: npt.ArrayLike, depths: npt.ArrayLike, camera: Camera) -
     check_shape('pixels', pixels, '... 2')
     if depths.shape != pixels.shape[:-1]:
         raise ValueError(f"'depths' must have shape {pixels.shape[:-1]} as the pixels, got {depths.shape}")
-    seen = (pixels - camera.centre) / camera.focal
+    seen = (pixels - camera.center) / camera.focal
     points = _undistorted(seen, camera) if camera.radial.any() or camera.tangential.any() else seen
     return np.concatenate([points * depths[..., None], depths[..., None]], -1)
 
@@ -161,5 +161,5 @@ def crop_box(roots: npt.ArrayLike, camera: Camera, side: float = 2000.0) -> Arra
         raise ValueError(f"'roots' must lie in front of the camera (z > 0), got z = {roots[..., 2].min()}")
     half = np.array([side / 2, side / 2, 0])
     corners = np.stack([roots - half, roots + half], -2)
-    boxes = corners[..., :2] / corners[..., 2:] * camera.focal + camera.centre
+    boxes = corners[..., :2] / corners[..., 2:] * camera.focal + camera.center
     return boxes.reshape(*roots.shape[:-1], 4)

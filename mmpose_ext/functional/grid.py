@@ -21,14 +21,14 @@ import numpy as np
 import torch
 
 __all__ = [
-    'depth_to_unit',
+    'depth_to_normalized',
     'heatmap_to_input',
-    'heatmap_to_unit',
+    'heatmap_to_normalized',
     'input_to_heatmap',
-    'input_to_unit',
-    'unit_to_depth',
-    'unit_to_heatmap',
-    'unit_to_input',
+    'input_to_normalized',
+    'normalized_to_depth',
+    'normalized_to_heatmap',
+    'normalized_to_input',
 ]
 
 Points = TypeVar('Points', np.ndarray, torch.Tensor)
@@ -68,34 +68,34 @@ def heatmap_to_input(points: Points, input_size: Sequence[int], heatmap_size: Se
     return _scale(points, (input_size[0] / heatmap_size[0], input_size[1] / heatmap_size[1]))
 
 
-def input_to_unit(points: Points, input_size: Sequence[int]) -> Points:
+def input_to_normalized(points: Points, input_size: Sequence[int]) -> Points:
     """Input pixels to regression labels: pixels divided by the input size (w, h), 0 to 1 inside the picture."""
     return _scale(points, (1 / input_size[0], 1 / input_size[1]))
 
 
-def unit_to_input(points: Points, input_size: Sequence[int]) -> Points:
-    """Regression labels to input pixels: the inverse of :func:`input_to_unit`."""
+def normalized_to_input(points: Points, input_size: Sequence[int]) -> Points:
+    """Regression labels to input pixels: the inverse of :func:`input_to_normalized`."""
     return _scale(points, (input_size[0], input_size[1]))
 
 
-def depth_to_unit(depth: Points, depth_range: float) -> Points:
+def depth_to_normalized(depth: Points, depth_range: float) -> Points:
     """Depth in millimetres behind the root joint, of any shape, to regression labels, 0 to 1 inside the box."""
     return depth * (1 / depth_range) + 0.5
 
 
-def unit_to_depth(labels: Points, depth_range: float, root: float = 0.5) -> Points:
-    """Regression labels to millimetres behind the root joint: the inverse of :func:`depth_to_unit`.
+def normalized_to_depth(labels: Points, depth_range: float, root: float = 0.5) -> Points:
+    """Regression labels to millimetres behind the root joint: the inverse of :func:`depth_to_normalized`.
 
     ``root`` is where the root joint is: 0 for lengths, such as standard deviations, which have no place.
     """
     return (labels - root) * depth_range
 
 
-def heatmap_to_unit(points: Points, heatmap_size: Sequence[int]) -> Points:
+def heatmap_to_normalized(points: Points, heatmap_size: Sequence[int]) -> Points:
     """Heat-map cells to regression labels: cells divided by the size (W, H) of a map or (W, H, D) of a volume."""
     return _scale(points, [1 / side for side in heatmap_size])
 
 
-def unit_to_heatmap(points: Points, heatmap_size: Sequence[int]) -> Points:
-    """Regression labels to heat-map cells: the inverse of :func:`heatmap_to_unit`."""
+def normalized_to_heatmap(points: Points, heatmap_size: Sequence[int]) -> Points:
+    """Regression labels to heat-map cells: the inverse of :func:`heatmap_to_normalized`."""
     return _scale(points, list(heatmap_size))

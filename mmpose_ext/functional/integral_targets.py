@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_positive, check_shape, check_size
-from .grid import depth_to_unit, input_to_unit
+from .grid import depth_to_normalized, input_to_normalized
 
 __all__ = ['coordinate_labels', 'depth_labels', 'disk_targets', 'one_hot_targets', 'one_hot_vectors']
 
@@ -31,7 +31,7 @@ def coordinate_labels(keypoints: Tensor, visible: Tensor, input_size: Sequence[i
     # comparisons with NaN are false
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     weights = torch.where(inside & (visible >= 0.5), visible, 0.0)
-    labels = input_to_unit(keypoints, (width, height))
+    labels = input_to_normalized(keypoints, (width, height))
     return torch.where((weights > 0)[..., None], labels, 0.0), weights
 
 
@@ -50,7 +50,7 @@ def depth_labels(depth: Tensor, weights: Tensor, depth_range: float) -> tuple[Te
         Labels (...) in unit coordinates, 0 without a weight, and weights (...).
     """
     check_positive('depth_range', depth_range)
-    labels = depth_to_unit(depth, depth_range)
+    labels = depth_to_normalized(depth, depth_range)
     # comparisons with NaN are false
     weights = torch.where((labels >= 0) & (labels <= 1), weights, 0.0)
     return torch.where(weights > 0, labels, 0.0), weights

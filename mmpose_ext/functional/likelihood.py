@@ -18,7 +18,7 @@ from torch import Tensor
 
 from .checks import check_choice, check_positive, check_shape
 
-__all__ = ['base_log_density', 'bounded_log_sigma', 'likelihood_loss', 'standard_normal_log_density', 'standardise']
+__all__ = ['base_log_density', 'bounded_log_sigma', 'likelihood_loss', 'standard_normal_log_density', 'standardize']
 
 _EPSILON = 1e-9  # what the released programs add to sigma where they divide by it
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
@@ -45,7 +45,7 @@ def bounded_log_sigma(raw_sigma: Tensor, min_sigma: float = 1e-6) -> Tensor:
     return log_sigma.detach().clamp(min=math.log(min_sigma)) + (log_sigma - log_sigma.detach())
 
 
-def standardise(difference: Tensor, log_sigma: Tensor) -> Tensor:
+def standardize(difference: Tensor, log_sigma: Tensor) -> Tensor:
     """Difference of a label and a prediction in units of sigma; shapes are broadcast."""
     return difference / (log_sigma.exp() + _EPSILON)
 
@@ -62,12 +62,12 @@ def standard_normal_log_density(points: Tensor) -> Tensor:
     return -0.5 * (points * points).sum(-1) - points.shape[-1] * _HALF_LOG_2PI
 
 
-def base_log_density(error: Tensor, distribution: str = 'laplace', constant: str = 'exact') -> Tensor:
+def base_log_density(error: Tensor, distribution: str = 'laplace', laplace_density: str = 'exact') -> Tensor:
     """Log density of the base distribution Q on each axis.
 
     ========  ==================  ========================================
     Laplace   ``'exact'``         ``-|e| - log 2``
-    Laplace   ``'released'``      ``-|e| / sqrt(2) - log(2 pi) / 2``
+    Laplace   ``'official'``      ``-|e| / sqrt(2) - log(2 pi) / 2``
     Gaussian  either              ``-e^2 / 2 - log(2 pi) / 2``
     ========  ==================  ========================================
 
@@ -77,22 +77,22 @@ def base_log_density(error: Tensor, distribution: str = 'laplace', constant: str
     Args:
         error: (...), standardised.
         distribution: 'laplace' or 'gaussian'.
-        constant: 'exact' or 'released'.
+        laplace_density: 'exact' or 'official'.
 
     Returns:
         (...), the log density of each error.
     """
     check_choice('distribution', distribution, ('laplace', 'gaussian'))
-    check_choice('constant', constant, ('exact', 'released'))
+    check_choice('laplace_density', laplace_density, ('exact', 'official'))
     if distribution == 'gaussian':
         return -0.5 * error * error - _HALF_LOG_2PI
-    if constant == 'exact':
+    if laplace_density == 'exact':
         return -error.abs() - math.log(2)
     return -error.abs() * math.sqrt(0.5) - _HALF_LOG_2PI
 
 
 def likelihood_loss(
-    log_sigma: Tensor, log_q: Tensor | None, log_g: Tensor | None = None, counting: str = 'released'
+    log_sigma: Tensor, log_q: Tensor | None, log_g: Tensor | None = None, flow_term: str = 'official'
 ) -> Tensor:
     """Negative log-likelihood of each axis of each joint, put together from its terms.
 
@@ -116,16 +116,16 @@ def likelihood_loss(
         log_sigma: (B, K, D).
         log_q: (B, K, D), the base density's logarithm, or None.
         log_g: (B, K), the flow's, or None.
-        counting: 'released' or 'paper'.
+        flow_term: 'official' or 'once'.
 
     Returns:
         (B, K, D) in nats; negative where the density is above 1, which is no error.
 
     Raises:
-        ValueError: If there is no density, or a shape or the counting is out of range.
+        ValueError: If there is no density, or a shape or ``flow_term`` is out of range.
     """
     sizes = check_shape('log_sigma', log_sigma, 'B K D')
-    check_choice('counting', counting, ('released', 'paper'))
+    check_choice('flow_term', flow_term, ('official', 'once'))
     if log_q is None and log_g is None:
         raise ValueError("'log_q' must be a tensor where 'log_g' is None, got None")
     loss = log_sigma
@@ -135,7 +135,7 @@ def likelihood_loss(
     if log_g is None:
         return loss
     check_shape('log_g', log_g, 'B K', B=sizes['B'], K=sizes['K'])
-    if counting == 'paper':
+    if flow_term == 'once':
         return loss - log_g[..., None] / sizes['D']
     if log_q is not None:
         loss = loss + log_sigma

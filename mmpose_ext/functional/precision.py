@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .checks import check_choice
 
-__all__ = ['widen']
+__all__ = ['upcast']
 
 _WIDE = (torch.float32, torch.float64)
 
@@ -34,7 +34,7 @@ def _autocasts(device_type: str) -> bool:
         return torch.is_autocast_cpu_enabled() if device_type == 'cpu' else torch.is_autocast_enabled()
 
 
-def widen(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+def upcast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """A tensor in a type to compute in, whose gradient is finite in the tensor's own type wherever it is in this one.
 
     A gradient that float16 cannot hold (65504 is its largest number) becomes the largest number that it can, not

@@ -4,22 +4,22 @@ import torch
 from mmpose.codecs import MSRAHeatmap
 
 from mmpose_ext.functional import (
-    depth_to_unit,
+    depth_to_normalized,
     heatmap_to_input,
-    heatmap_to_unit,
+    heatmap_to_normalized,
     input_to_heatmap,
-    input_to_unit,
-    unit_to_depth,
-    unit_to_heatmap,
-    unit_to_input,
+    input_to_normalized,
+    normalized_to_depth,
+    normalized_to_heatmap,
+    normalized_to_input,
 )
 
 INPUT, HEATMAP = (192, 256), (48, 32)  # different strides on x and y
 # there, back, and the sizes that both take
 PAIRS = [
     (input_to_heatmap, heatmap_to_input, (INPUT, HEATMAP)),
-    (input_to_unit, unit_to_input, (INPUT,)),
-    (heatmap_to_unit, unit_to_heatmap, (HEATMAP,)),
+    (input_to_normalized, normalized_to_input, (INPUT,)),
+    (heatmap_to_normalized, normalized_to_heatmap, (HEATMAP,)),
 ]
 
 
@@ -44,15 +44,15 @@ def test_cell_i_sits_at_pixel_i_times_stride(as_array):
     expected = [[0, 0], [4, 8], [48, 80]]
     np.testing.assert_allclose(heatmap_to_input(cells, INPUT, HEATMAP), expected)
     unit = [[0, 0], [4 / 192, 8 / 256], [0.25, 80 / 256]]
-    np.testing.assert_allclose(input_to_unit(as_array(expected), INPUT), unit)
-    np.testing.assert_allclose(heatmap_to_unit(cells, HEATMAP), unit)
+    np.testing.assert_allclose(input_to_normalized(as_array(expected), INPUT), unit)
+    np.testing.assert_allclose(heatmap_to_normalized(cells, HEATMAP), unit)
 
 
 def test_the_ways_round_agree():
     points = np.random.default_rng(0).uniform(-10, 300, (5, 2))
-    cells, unit = input_to_heatmap(points, INPUT, HEATMAP), input_to_unit(points, INPUT)
-    np.testing.assert_allclose(unit_to_heatmap(unit, HEATMAP), cells)
-    np.testing.assert_allclose(heatmap_to_unit(cells, HEATMAP), unit)
+    cells, unit = input_to_heatmap(points, INPUT, HEATMAP), input_to_normalized(points, INPUT)
+    np.testing.assert_allclose(normalized_to_heatmap(unit, HEATMAP), cells)
+    np.testing.assert_allclose(heatmap_to_normalized(cells, HEATMAP), unit)
 
 
 def test_convention_is_that_of_mmpose():
@@ -83,17 +83,19 @@ def test_input_is_left_alone_and_gradients_pass():
 @pytest.mark.parametrize('as_array', [np.array, torch.tensor])
 def test_volumes_have_a_third_axis(as_array):
     cells = as_array([[12.0, 8.0, 4.0]])
-    np.testing.assert_allclose(heatmap_to_unit(cells, (*HEATMAP, 16)), [[0.25, 0.25, 0.25]])
-    np.testing.assert_allclose(unit_to_heatmap(heatmap_to_unit(cells, (*HEATMAP, 16)), (*HEATMAP, 16)), cells)
+    np.testing.assert_allclose(heatmap_to_normalized(cells, (*HEATMAP, 16)), [[0.25, 0.25, 0.25]])
+    np.testing.assert_allclose(
+        normalized_to_heatmap(heatmap_to_normalized(cells, (*HEATMAP, 16)), (*HEATMAP, 16)), cells
+    )
 
 
 @pytest.mark.parametrize('as_array', [np.array, torch.tensor])
 def test_the_root_is_in_the_middle_of_the_box(as_array):
     depth = as_array([-1000.0, 0.0, 250.0, 1000.0])
-    labels = depth_to_unit(depth, 2000.0)
+    labels = depth_to_normalized(depth, 2000.0)
     np.testing.assert_allclose(labels, [0, 0.5, 0.625, 1], rtol=1e-6)
-    np.testing.assert_allclose(unit_to_depth(labels, 2000.0), depth, atol=1e-3)
-    np.testing.assert_allclose(unit_to_depth(as_array([0.0, 0.1]), 2000.0, root=0.0), [0, 200], rtol=1e-6)
+    np.testing.assert_allclose(normalized_to_depth(labels, 2000.0), depth, atol=1e-3)
+    np.testing.assert_allclose(normalized_to_depth(as_array([0.0, 0.1]), 2000.0, root=0.0), [0, 200], rtol=1e-6)
 
 
 def test_depth_sits_where_the_released_program_has_it(reference):
@@ -101,6 +103,6 @@ def test_depth_sits_where_the_released_program_has_it(reference):
     arrays = reference('integral_3d')
     size = arrays['heatmaps'].shape[1] // arrays['coords'].shape[1]
     cells = np.arange(size, dtype=np.float64)[:, None]
-    depth = unit_to_depth(heatmap_to_unit(cells, (size,)), 1.0)
+    depth = normalized_to_depth(heatmap_to_normalized(cells, (size,)), 1.0)
     np.testing.assert_allclose(depth[:, 0], np.arange(size) / size - 0.5)
     assert depth.min() <= arrays['coords'][..., 2].min() and arrays['coords'][..., 2].max() <= depth.max()

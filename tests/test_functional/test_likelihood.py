@@ -10,11 +10,11 @@ from mmpose_ext.functional import (
     bounded_log_sigma,
     likelihood_loss,
     standard_normal_log_density,
-    standardise,
+    standardize,
 )
 
 
-def likelihood_loop(log_sigma, log_q, log_g, counting):
+def likelihood_loop(log_sigma, log_q, log_g, flow_term):
     """The loss of each joint in float64, the sum over its axes, as the equations have it."""
     people, joints, axes = log_sigma.shape
     loss = torch.zeros(people, joints, dtype=torch.float64)
@@ -24,12 +24,12 @@ def likelihood_loop(log_sigma, log_q, log_g, counting):
                 scale = log_sigma[n, k, d].double()
                 if log_q is not None:
                     loss[n, k] -= log_q[n, k, d]
-                if counting == 'paper':  # one Jacobian of the product Q(e) G(e)
+                if flow_term == 'once':  # one Jacobian of the product Q(e) G(e)
                     loss[n, k] += scale
-                if counting == 'released':  # each density is taken to the label's space, and G counts on every axis
+                if flow_term == 'official':  # each density is taken to the label's space, and G counts on every axis
                     loss[n, k] += (log_q is not None) * scale
                     loss[n, k] += 0 if log_g is None else scale - log_g[n, k]
-            if log_g is not None and counting == 'paper':
+            if log_g is not None and flow_term == 'once':
                 loss[n, k] -= log_g[n, k]
     return loss
 
@@ -61,7 +61,7 @@ def test_gradient_of_log_sigma_does_not_know_the_floor():
 def test_standardised_error_is_that_of_the_programs():
     difference, raw = torch.randn(90), torch.linspace(-13, 5, 90)
     expected = difference.double() / (raw.double().sigmoid() + 1e-9)
-    np.testing.assert_allclose(standardise(difference, bounded_log_sigma(raw)), expected, rtol=1e-5)
+    np.testing.assert_allclose(standardize(difference, bounded_log_sigma(raw)), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize('min_sigma', [0, -1.0, float('nan'), float('inf')])
@@ -76,10 +76,10 @@ def test_bad_floor(min_sigma):
 errors = torch.cat((torch.randn(200, generator=torch.Generator().manual_seed(0)) * 10, torch.zeros(1)))
 
 
-@pytest.mark.parametrize('constant', ['exact', 'released'])
-def test_gaussian_is_torchs(constant):
+@pytest.mark.parametrize('laplace_density', ['exact', 'official'])
+def test_gaussian_is_torchs(laplace_density):
     expected = Normal(0.0, 1.0).log_prob(errors.double())
-    np.testing.assert_allclose(base_log_density(errors, 'gaussian', constant), expected, rtol=1e-5)
+    np.testing.assert_allclose(base_log_density(errors, 'gaussian', laplace_density), expected, rtol=1e-5)
 
 
 def test_exact_laplace_is_torchs():
@@ -91,17 +91,17 @@ def test_released_laplace():
     """The authors' program: log(sigma / amp) + |d| / (sqrt(2) sigma) with amp = 1 / sqrt(2 pi)."""
     sigma, distance = 0.25, 0.6
     expected = math.log(sigma / (1 / math.sqrt(2 * math.pi))) + distance / (math.sqrt(2) * sigma)
-    log_q = base_log_density(torch.tensor(distance / sigma), 'laplace', 'released')
+    log_q = base_log_density(torch.tensor(distance / sigma), 'laplace', 'official')
     np.testing.assert_allclose(math.log(sigma) - log_q, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ('distribution', 'constant', 'integral'),
-    [('laplace', 'exact', 1), ('laplace', 'released', 2 / math.sqrt(math.pi)), ('gaussian', 'exact', 1)],
+    ('distribution', 'laplace_density', 'integral'),
+    [('laplace', 'exact', 1), ('laplace', 'official', 2 / math.sqrt(math.pi)), ('gaussian', 'exact', 1)],
 )
-def test_integral_of_the_density(distribution, constant, integral):
+def test_integral_of_the_density(distribution, laplace_density, integral):
     points = torch.linspace(-40, 40, 80001, dtype=torch.float64)
-    density = base_log_density(points, distribution, constant).exp()
+    density = base_log_density(points, distribution, laplace_density).exp()
     np.testing.assert_allclose(torch.trapezoid(density, points), integral, rtol=1e-6)
 
 
@@ -117,15 +117,15 @@ def test_standard_normal_is_torchs(dim):
 
 
 @pytest.mark.parametrize('dim', [2, 3])
-@pytest.mark.parametrize('counting', ['released', 'paper'])
+@pytest.mark.parametrize('flow_term', ['official', 'once'])
 @pytest.mark.parametrize('terms', ['rle', 'dle', 'base'])
-def test_loss_is_the_loops(dim, counting, terms):
+def test_loss_is_the_loops(dim, flow_term, terms):
     log_sigma, log_q, log_g = torch.randn(3, 5, dim), torch.randn(3, 5, dim), torch.randn(3, 5)
     log_q = None if terms == 'dle' else log_q
     log_g = None if terms == 'base' else log_g
-    found = likelihood_loss(log_sigma, log_q, log_g, counting)
+    found = likelihood_loss(log_sigma, log_q, log_g, flow_term)
     assert found.shape == (3, 5, dim)
-    expected = likelihood_loop(log_sigma, log_q, log_g, counting)
+    expected = likelihood_loop(log_sigma, log_q, log_g, flow_term)
     np.testing.assert_allclose(found.sum(-1), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -136,7 +136,7 @@ def test_loss_is_the_loops(dim, counting, terms):
         (dict(log_sigma=torch.zeros(2, 3)), r"'log_sigma' must have shape \(B, K, D\), got shape \(2, 3\)"),
         (dict(log_q=torch.zeros(2, 3, 3)), r"'log_q' must have shape .* D=2, got shape \(2, 3, 3\)"),
         (dict(log_g=torch.zeros(2, 4)), r"'log_g' must have shape \(B, K\) with B=2, K=3, got shape \(2, 4\)"),
-        (dict(counting='twice'), "'counting' must be one of 'released', 'paper', got 'twice'"),
+        (dict(flow_term='twice'), "'flow_term' must be one of 'official', 'once', got 'twice'"),
     ],
 )
 def test_bad_arguments(change, message):
@@ -149,7 +149,7 @@ def test_bad_arguments(change, message):
     ('arguments', 'message'),
     [
         (('cauchy', 'exact'), "'distribution' must be one of 'laplace', 'gaussian', got 'cauchy'"),
-        (('laplace', 'mine'), "'constant' must be one of 'exact', 'released', got 'mine'"),
+        (('laplace', 'mine'), "'laplace_density' must be one of 'exact', 'official', got 'mine'"),
     ],
 )
 def test_bad_distribution(arguments, message):

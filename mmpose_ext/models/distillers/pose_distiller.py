@@ -12,7 +12,7 @@ from mmengine.logging import print_log
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_choice, resample, unit_to_input
+from mmpose_ext.functional import check_choice, normalized_to_input, resample
 from mmpose_ext.models.heads import BaseHead, MultiStageHead
 from mmpose_ext.registry import MODELS
 
@@ -221,7 +221,7 @@ class PoseDistiller(TopdownPoseEstimator):
         heads = getattr(self.head, 'heads', [self.head])
         targets = []
         for head in heads:
-            pixels = unit_to_input(points, head.decoder.input_size)
+            pixels = normalized_to_input(points, head.decoder.input_size)
             encoded = dict(head.decoder.encode_batch(pixels, (weights > 0).float()))
             encoded['keypoint_weights'] = encoded['keypoint_weights'] * weights
             targets.append(encoded)

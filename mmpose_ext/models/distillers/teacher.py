@@ -16,8 +16,8 @@ from mmpose_ext.config import config_path
 from mmpose_ext.functional import (
     dark_refine,
     find_peaks,
-    heatmap_to_unit,
-    input_to_unit,
+    heatmap_to_normalized,
+    input_to_normalized,
     resample,
 )
 from mmpose_ext.models.heads import BaseHead, MultiStageHead, RLEHead
@@ -229,7 +229,7 @@ def _peaks(maps: Tensor, codec: Any) -> tuple[Tensor, Tensor]:
     """Unit points (B, K, 2) and heights (B, K) of the maxima of maps (B, K, H, W), found on their device."""
     cells, scores = find_peaks(maps)
     points = dark_refine(maps, cells, getattr(codec, 'blur_kernel_size', None))
-    return heatmap_to_unit(points, (maps.shape[-1], maps.shape[-2])), scores
+    return heatmap_to_normalized(points, (maps.shape[-1], maps.shape[-2])), scores
 
 
 def _located(head: Any, outputs: Any) -> tuple[Tensor, Tensor]:
@@ -255,4 +255,4 @@ def _predicted(head: Any, feats: Any, samples: Sequence[Any], size: Sequence[int
         torch.stack([torch.as_tensor(one[name][0]) for one in predictions]).to(like.device)
         for name in ('keypoints', 'keypoint_scores')
     )
-    return input_to_unit(points[..., :2].float(), size), scores
+    return input_to_normalized(points[..., :2].float(), size), scores

@@ -14,7 +14,7 @@ from mmpose_ext.functional import (
     dark_refine,
     find_peaks,
     find_volume_peaks,
-    heatmap_to_unit,
+    heatmap_to_normalized,
     quarter_shift,
     soft_argmax,
     soft_argmax_scores,
@@ -231,4 +231,4 @@ class IntegralHead(MapHead):
 
 def _unit(cells: Tensor, maps: Tensor) -> Tensor:
     """Unit coordinates of cells of maps (B, K, H, W) or volumes (B, K, D, H, W), in the order of points."""
-    return heatmap_to_unit(cells.float(), [*reversed(maps.shape[2:])])
+    return heatmap_to_normalized(cells.float(), [*reversed(maps.shape[2:])])

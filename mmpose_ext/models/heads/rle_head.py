@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_choice, check_positive, heatmap_to_unit, soft_argmax, widen
+from mmpose_ext.functional import check_choice, check_positive, heatmap_to_normalized, soft_argmax, upcast
 from mmpose_ext.models.layers import map_layers
 from mmpose_ext.models.utils import average_points, average_scores, axis_weights, needed_targets
 from mmpose_ext.registry import MODELS
@@ -106,7 +106,7 @@ class RLEHead(BaseHead):
         if self.mean == 'fc':
             return outputs
         maps = self.final_layer(self.conv_layers(self.deconv_layers(feats[-1])))
-        points = heatmap_to_unit(soft_argmax(maps, self.beta), (maps.shape[-1], maps.shape[-2]))
+        points = heatmap_to_normalized(soft_argmax(maps, self.beta), (maps.shape[-1], maps.shape[-2]))
         return torch.cat((points, outputs), -1)
 
     def _outputs(self, features: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class RLEHead(BaseHead):
         does not fit into float16.
         """
         dtype = torch.promote_types(features.dtype, torch.float32)
-        features, weight, bias = (widen(tensor, dtype) for tensor in (features, self.fc.weight, self.fc.bias))
+        features, weight, bias = (upcast(tensor, dtype) for tensor in (features, self.fc.weight, self.fc.bias))
         # there is no autocast to be left on the meta device
         with nullcontext() if features.is_meta else torch.autocast(features.device.type, enabled=False):
             outputs = F.linear(features, weight).unflatten(-1, (self.num_joints, -1))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_shape, standard_normal_log_density, widen
+from mmpose_ext.functional import check_shape, standard_normal_log_density, upcast
 
 __all__ = ['Flow', 'init_near_identity']
 
@@ -89,7 +89,7 @@ class Flow(nn.Module, ABC):
         check_shape(name, points, '... D', D=self.dim)
         dtype = torch.promote_types(torch.promote_types(next(self.parameters()).dtype, points.dtype), torch.float32)
         # rows: a linear layer takes two passes for points with more dimensions
-        rows = widen(points, dtype).reshape(-1, self.dim)
+        rows = upcast(points, dtype).reshape(-1, self.dim)
         with torch.autocast(points.device.type, enabled=False):
             transformed, log_det = transform(rows)
         return transformed.reshape(points.shape), log_det.view(points.shape[:-1])

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmpose_ext.functional import widen
+from mmpose_ext.functional import upcast
 from mmpose_ext.registry import MODELS
 
 from .flow import Flow, init_near_identity
@@ -101,8 +101,8 @@ class RealNVP(Flow):
         cut = []
         for n in range(self.sizes['num_layers']):
             layers = [net[2 * n] for net in nets]  # a function follows each linear layer
-            weights = widen(torch.stack([layer.weight for layer in layers]), dtype)
-            biases = widen(torch.stack([layer.bias for layer in layers]), dtype)[..., None]
+            weights = upcast(torch.stack([layer.weight for layer in layers]), dtype)
+            biases = upcast(torch.stack([layer.bias for layer in layers]), dtype)[..., None]
             if n == self.sizes['num_layers'] - 1:
                 weights, biases = weights[:, moved], biases[:, moved]
             weights, biases = weights.unflatten(0, (-1, 2)), biases.unflatten(0, (-1, 2))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.func import functional_call
 
-from mmpose_ext.functional import check_choice, widen
+from mmpose_ext.functional import check_choice, upcast
 from mmpose_ext.registry import MODELS
 
 from .flow import Flow, init_near_identity
@@ -77,7 +77,7 @@ class ZukoFlow(Flow):
 
     def _transformed(self, points: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
         # the library computes in the type of its weights, which may be one in half precision
-        tensors = {name: widen(value, points.dtype) for name, value in self.transform.named_parameters()}
+        tensors = {name: upcast(value, points.dtype) for name, value in self.transform.named_parameters()}
         return functional_call(self.transform, tensors, (points, inverse))
 
     def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:

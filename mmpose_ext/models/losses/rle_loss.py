@@ -14,9 +14,9 @@ from mmpose_ext.functional import (
     check_positive,
     check_shape,
     likelihood_loss,
-    standardise,
+    standardize,
+    upcast,
     weighted_reduce,
-    widen,
 )
 from mmpose_ext.registry import MODELS
 
@@ -38,16 +38,16 @@ class RLELoss(nn.Module):
         Laplace, learned sigma     RLELoss(flow=None)
         Gaussian, learned sigma    RLELoss(flow=None, q_distribution='gaussian')
 
-    RLE and DLE standardise the error of the label and ask the flow for its density. The basic design sends the label
+    RLE and DLE standardize the error of the label and ask the flow for its density. The basic design sends the label
     through the flow and standardises it there, ``-log Q((f^-1(g) - mu) / sigma) + log sigma - log |det df^-1/dg|``;
     its network answers in latent space, see :meth:`coordinates`.
 
     By default the values are those of MMPose's ``RLELoss`` with ``use_target_weight=True`` and the same weights, so
-    that its checkpoints, learning rates and logs carry over: the exact Laplace density, and the released counting.
-    ``constant='released'`` gives the authors' own; ``counting='paper'`` the equation of the paper, under which DLE and
-    the basic design are exact likelihoods (see :func:`mmpose_ext.functional.base_log_density` and
-    :func:`mmpose_ext.functional.likelihood_loss`). The exact Laplace is the default because it is a density, which the
-    released one is not, and because it is what MMPose's checkpoints were trained with.
+    that its checkpoints, learning rates and logs carry over: the exact Laplace density and the official flow term.
+    ``laplace_density='official'`` gives the Laplace density of the official implementation, which does not integrate
+    to 1. ``flow_term='once'`` gives the equation of the paper, under which DLE and the basic design are exact
+    likelihoods (see :func:`mmpose_ext.functional.base_log_density` and
+    :func:`mmpose_ext.functional.likelihood_loss`).
 
     Losses below zero are likelihoods above one, and train like any other.
 
@@ -56,7 +56,7 @@ class RLELoss(nn.Module):
 
     A joint without weight never enters the flow. Neither does one whose label is NaN or infinite. Sigma is at least
     ``min_sigma``. Everything is computed in float32 (float64 stays), also under autocast and in half precision, whose
-    gradients end at the largest number of their type (see :func:`mmpose_ext.functional.widen`).
+    gradients end at the largest number of their type (see :func:`mmpose_ext.functional.upcast`).
 
     Args:
         flow: Config of the flow, a module with ``log_prob`` and ``dim`` (names without a prefix are those of this
@@ -66,8 +66,8 @@ class RLELoss(nn.Module):
         residual: Multiply the flow's density with Q's (RLE); False: take the flow's alone.
         q_distribution: Q, 'laplace' or 'gaussian'.
         reparameterized: False: the basic design.
-        constant: Of the Laplace distribution: 'exact', MMPose's, or 'released', the authors'.
-        counting: 'released', the authors' and MMPose's, or 'paper'. The basic design and losses without a flow are
+        laplace_density: 'exact', as in MMPose, or 'official', as in the official implementation.
+        flow_term: 'official', as in MMPose too, or 'once'. The basic design and losses without a flow are
             the same in both.
         min_sigma: Floor of sigma, in the unit of the labels.
         use_target_weight: Weight joints; False: all of them count alike, but for those whose label is not finite.
@@ -84,8 +84,8 @@ class RLELoss(nn.Module):
         residual: bool = True,
         q_distribution: str = 'laplace',
         reparameterized: bool = True,
-        constant: str = 'exact',
-        counting: str = 'released',
+        laplace_density: str = 'exact',
+        flow_term: str = 'official',
         min_sigma: float = 1e-6,
         use_target_weight: bool = True,
         reduction: str = 'batch',
@@ -94,8 +94,8 @@ class RLELoss(nn.Module):
     ) -> None:
         super().__init__()
         check_choice('q_distribution', q_distribution, ('laplace', 'gaussian'))
-        check_choice('constant', constant, ('exact', 'released'))
-        check_choice('counting', counting, ('released', 'paper'))
+        check_choice('laplace_density', laplace_density, ('exact', 'official'))
+        check_choice('flow_term', flow_term, ('official', 'once'))
         check_choice('reduction', reduction, ('valid', 'batch', 'all'))
         check_positive('min_sigma', min_sigma)
         if flow is None and not (residual and reparameterized):
@@ -105,8 +105,8 @@ class RLELoss(nn.Module):
         self.residual = residual
         self.q_distribution = q_distribution
         self.reparameterized = reparameterized
-        self.constant = constant
-        self.counting = counting
+        self.laplace_density = laplace_density
+        self.flow_term = flow_term
         self.min_sigma = min_sigma
         self.use_target_weight = use_target_weight
         self.reduction = reduction
@@ -135,7 +135,7 @@ class RLELoss(nn.Module):
         check_shape('sigma', sigma, 'B K D', **sizes)
         check_shape('target', target, 'B K D', **sizes)
         dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
-        pred, sigma, target = (widen(tensor, dtype) for tensor in (pred, sigma, target))
+        pred, sigma, target = (upcast(tensor, dtype) for tensor in (pred, sigma, target))
         with torch.autocast(pred.device.type, enabled=False):
             weights, counted = self._weights(target, target_weight)
             # zeros before anything is computed: a product with a weight of 0 would keep a NaN, here or in the gradient
@@ -177,13 +177,13 @@ class RLELoss(nn.Module):
         log_sigma = bounded_log_sigma(raw_sigma, self.min_sigma)
         if self.flow_model is not None and not self.reparameterized:
             latent, log_det = self.flow_model(target)
-            latent_error = standardise(pred - latent, log_sigma)
-            return likelihood_loss(log_sigma, self._log_q(latent_error), log_det, counting='paper')
+            latent_error = standardize(pred - latent, log_sigma)
+            return likelihood_loss(log_sigma, self._log_q(latent_error), log_det, flow_term='once')
         # the sign is the programs', which matters to the flow; the paper writes the label first
-        error = standardise(pred - target, log_sigma)
+        error = standardize(pred - target, log_sigma)
         log_q = self._log_q(error) if self.residual else None
         log_g = None if self.flow_model is None else self._log_g(error, counted[..., -1])
-        return likelihood_loss(log_sigma, log_q, log_g, self.counting)
+        return likelihood_loss(log_sigma, log_q, log_g, self.flow_term)
 
     def _log_g(self, error: Tensor, has_depth: Tensor) -> Tensor:
         """The flow's log density (B, K), of each joint the one that is made for it."""
@@ -193,10 +193,10 @@ class RLELoss(nn.Module):
         solid = self.flow_model.log_prob(torch.where(has_depth[..., None], error, 0.0))
         flat = self.flow_model_2d.log_prob(torch.where(has_depth[..., None], 0.0, error[..., :2]))
         # the paper's count has a share of it on each axis, of which these joints have two
-        return torch.where(has_depth, solid, flat * 1.5 if self.counting == 'paper' else flat)
+        return torch.where(has_depth, solid, flat * 1.5 if self.flow_term == 'once' else flat)
 
     def _log_q(self, error: Tensor) -> Tensor:
-        return base_log_density(error, self.q_distribution, self.constant)
+        return base_log_density(error, self.q_distribution, self.laplace_density)
 
     def extra_repr(self) -> str:
         """Settings for ``repr``; the flow shows itself."""
@@ -204,8 +204,8 @@ class RLELoss(nn.Module):
             'residual',
             'q_distribution',
             'reparameterized',
-            'constant',
-            'counting',
+            'laplace_density',
+            'flow_term',
             'min_sigma',
             'use_target_weight',
             'reduction',

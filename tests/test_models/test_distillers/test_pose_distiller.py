@@ -9,7 +9,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 from small_models import HEADS, INPUT, JOINTS, distilled_config, maps_head, model_config
 
-from mmpose_ext.functional import render_gaussians, unit_to_heatmap
+from mmpose_ext.functional import normalized_to_heatmap, render_gaussians
 from mmpose_ext.registry import MODELS
 
 DEEP = HEADS['regression'] | dict(dim=3, decoder=HEADS['regression']['decoder'] | dict(depth_range=2000.0))
@@ -267,9 +267,9 @@ def test_maps_of_another_size_are_resampled(trained, batch):
     """A teacher whose maps are Gaussians at twice the size wants the student's Gaussians at its own."""
     points = torch.tensor([[[0.25, 0.25], [0.5, 0.5], [0.5, 0.75], [0.75, 0.25]]]).repeat(2, 1, 1)
     teacher = trained('large maps')
-    teacher.head.forward = lambda feats: render_gaussians(unit_to_heatmap(points, (24, 32)), (24, 32), 3.0)
+    teacher.head.forward = lambda feats: render_gaussians(normalized_to_heatmap(points, (24, 32)), (24, 32), 3.0)
     model = distiller(teacher, alpha=1.0)
-    model.head.forward = lambda feats: render_gaussians(unit_to_heatmap(points, (12, 16)), (12, 16), 1.5)
+    model.head.forward = lambda feats: render_gaussians(normalized_to_heatmap(points, (12, 16)), (12, 16), 1.5)
     assert model.loss(*batch())['loss_pd'] < 1e-10
 
 

@@ -28,10 +28,10 @@ SPLINES = dict(type='ZukoFlow', transforms=1, hidden_features=(8,))
 KINDS = {
     'RLE': dict(),
     'RLE-gaussian': dict(q_distribution='gaussian'),
-    'RLE-released': dict(constant='released'),
-    'RLE-paper': dict(counting='paper'),
+    'RLE-official': dict(laplace_density='official'),
+    'RLE-once': dict(flow_term='once'),
     'DLE': dict(residual=False),
-    'DLE-paper': dict(residual=False, counting='paper'),
+    'DLE-once': dict(residual=False, flow_term='once'),
     'basic': dict(residual=False, reparameterized=False, q_distribution='gaussian'),
     'basic-laplace': dict(residual=False, reparameterized=False),
     'laplace': dict(flow=None),
@@ -99,12 +99,12 @@ def loss_loop(loss, pred, raw_sigma, target, weight):
             continue
         error = (pred[n, k] - point) / sigma
         log_q = base.log_prob(error)
-        if loss.constant == 'released' and loss.q_distribution == 'laplace':
+        if loss.laplace_density == 'official' and loss.q_distribution == 'laplace':
             log_q = -error.abs() / math.sqrt(2) - 0.5 * math.log(2 * math.pi)
         likelihood = (log_q - sigma.log()).sum() if loss.residual else 0.0
         if loss.flow_model is not None:
             log_g = loss.flow_model.log_prob(error)
-            if loss.counting == 'released':
+            if loss.flow_term == 'official':
                 likelihood += len(point) * log_g - sigma.log().sum()
             else:
                 likelihood += log_g - (0 if loss.residual else sigma.log().sum())
@@ -120,7 +120,7 @@ def loss_loop(loss, pred, raw_sigma, target, weight):
 @pytest.mark.parametrize(
     ('name', 'config'),
     [
-        ('loss_official', dict(constant='released')),
+        ('loss_official', dict(laplace_density='official')),
         ('loss_laplace', dict()),
         ('loss_gaussian', dict(q_distribution='gaussian')),
         ('loss_dle', dict(residual=False)),
@@ -161,7 +161,7 @@ def test_loss_of_the_loop(config, dim):
     np.testing.assert_allclose(loss(*inputs).item(), loss_loop(loss, *inputs).item(), rtol=1e-5)
 
 
-@pytest.mark.parametrize('name', ['DLE-paper', 'basic', 'basic-laplace', 'laplace', 'gaussian'])
+@pytest.mark.parametrize('name', ['DLE-once', 'basic', 'basic-laplace', 'laplace', 'gaussian'])
 def test_a_likelihood_integrates_to_one(name):
     """Over the labels, whatever the network says."""
     loss = build(KINDS[name], strength=0.2)
@@ -434,8 +434,8 @@ def test_reductions(reduction, divisor):
         dict(residual=False),
         dict(q_distribution='gaussian'),
         dict(residual=False, reparameterized=False),
-        dict(constant='released'),
-        dict(counting='paper'),
+        dict(laplace_density='official'),
+        dict(flow_term='once'),
         dict(min_sigma=0.5),
         dict(use_target_weight=False),
         dict(reduction='valid'),
@@ -554,8 +554,8 @@ def test_compiles(name):
     ('change', 'message'),
     [
         (dict(q_distribution='cauchy'), "'q_distribution' must be one of 'laplace', 'gaussian', got 'cauchy'"),
-        (dict(constant='pi'), "'constant' must be one of 'exact', 'released', got 'pi'"),
-        (dict(counting='all'), "'counting' must be one of 'released', 'paper', got 'all'"),
+        (dict(laplace_density='pi'), "'laplace_density' must be one of 'exact', 'official', got 'pi'"),
+        (dict(flow_term='all'), "'flow_term' must be one of 'official', 'once', got 'all'"),
         (dict(reduction='sum'), "'reduction' must be one of 'valid', 'batch', 'all', got 'sum'"),
         (dict(min_sigma=0), "'min_sigma' must be a finite number > 0, got 0"),
         (dict(flow=None, residual=False), "'flow' must be a config with residual=False .*, got None"),

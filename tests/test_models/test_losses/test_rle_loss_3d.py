@@ -10,8 +10,8 @@ FLOW = dict(type='RealNVP', num_couplings=3, hidden_channels=16)
 FLOWS = dict(flow=dict(FLOW, dim=3), flow_2d=FLOW)
 KINDS = {
     'RLE': FLOWS,
-    'RLE-paper': dict(FLOWS, counting='paper'),
-    'RLE-released': dict(FLOWS, constant='released', q_distribution='gaussian'),
+    'RLE-once': dict(FLOWS, flow_term='once'),
+    'RLE-official': dict(FLOWS, laplace_density='official', q_distribution='gaussian'),
     'DLE': dict(FLOWS, residual=False),
     'laplace': dict(flow=None),
 }
