@@ -70,13 +70,13 @@ def reference() -> Callable[[str], dict[str, np.ndarray]]:
 
 
 @pytest.fixture
-def pictures() -> Callable[[str], Path]:
-    """Folder with a few real pictures of a data set and their annotations."""
+def sample_images() -> Callable[[str], Path]:
+    """Folder with a few real images of a dataset and their annotations."""
 
     def find(name: str) -> Path:
         path = SHARED / 'data' / name
         if not path.is_dir():
-            pytest.skip(f'sample pictures not found: ../shared/data/{name}')
+            pytest.skip(f'sample images not found: ../shared/data/{name}')
         return path
 
     return find

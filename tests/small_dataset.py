@@ -1,4 +1,4 @@
-"""A data set of a few pictures, a config for it, and a way to run the programs in tools/."""
+"""A dataset of a few images, a config for it, and a way to run the programs in tools/."""
 
 import json
 import os
@@ -46,16 +46,16 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope='session')
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four pictures for training and the same for validation, one labelled person each, in COCO's format."""
+    """Four images for training and the same for validation, one labeled person each, in COCO's format."""
     root = tmp_path_factory.mktemp('tiny')
     rng = np.random.default_rng(0)
     images, annotations = [], []
     for number in range(1, 5):
-        picture = rng.integers(0, 256, (160, 120, 3), dtype=np.uint8)
+        image = rng.integers(0, 256, (160, 120, 3), dtype=np.uint8)
         points = rng.uniform((20, 20), (100, 140), (17, 2))
         for part in ('train', 'val'):
             (root / part).mkdir(exist_ok=True)
-            cv2.imwrite(str(root / part / f'{number}.png'), picture)
+            cv2.imwrite(str(root / part / f'{number}.png'), image)
         images.append(dict(id=number, file_name=f'{number}.png', width=120, height=160))
         keypoints = np.column_stack([points, np.full(17, 2)]).ravel().tolist()
         annotations.append(
@@ -79,7 +79,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='session')
 def write_config(tiny_data: Path) -> Callable[[Path], Path]:
-    """Write a user's config into a folder: our quick start's, on the tiny data set."""
+    """Write a user's config into a folder: our quick start's, on the tiny dataset."""
 
     def write(folder: Path) -> Path:
         path = folder / 'tiny.py'

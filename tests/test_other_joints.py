@@ -85,9 +85,9 @@ def shortened(config: Config, folder: Path, annotations: Path, work_dir: Path) -
 
 
 @pytest.mark.parametrize('name', CONFIGS)
-def test_two_iterations_and_a_test(name: str, pictures: Any, tmp_path: Path) -> None:
+def test_two_iterations_and_a_test(name: str, sample_images: Any, tmp_path: Path) -> None:
     source, joints, expected = CONFIGS[name]
-    folder = make_faces(tmp_path) if source is None else pictures(source)
+    folder = make_faces(tmp_path) if source is None else sample_images(source)
     (annotations,) = folder.glob('test_*.json')
     config = shortened(Config.fromfile(config_path(f'rle/{name}')), folder, annotations, tmp_path / name)
     runner = Runner.from_cfg(config)

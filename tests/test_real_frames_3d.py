@@ -22,11 +22,11 @@ HEADS = {
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
 
-def make_config(pictures, work_dir, head, data):
+def make_config(sample_images, work_dir, head, data):
     """The data base of the repository below the sample frames, a small network, and two iterations."""
     frames = dict(ann_file='test_h36m_body3d.npz', camera_file='cameras.pkl', data_prefix=dict(img=''))
-    frames |= dict(data_root=str(pictures('h36m')), subjects=None)
-    mpii = dict(ann_file='test_mpii.json', data_prefix=dict(img=''), data_root=str(pictures('mpii')))
+    frames |= dict(data_root=str(sample_images('h36m')), subjects=None)
+    mpii = dict(ann_file='test_mpii.json', data_prefix=dict(img=''), data_root=str(sample_images('mpii')))
     names = ('models/res18-small', 'default_runtime', f'datasets/topdown_h36m-{data}256x256')
     bases = [config_path(f'_base_/{name}') for name in names]
     mixed = f'datasets=[dict(_base_.h36m, **{frames}), dict(_base_.mpii, **{mpii})]'
@@ -56,8 +56,8 @@ def make_config(pictures, work_dir, head, data):
     ('head', 'data'),
     [('integral', 'mpii-'), ('volume', 'p1-mpii-'), ('regression', ''), ('rle', 'mpii-')],
 )
-def test_train_evaluate_and_infer(head, data, pictures, tmp_path):
-    cfg = make_config(pictures, tmp_path, head, data)
+def test_train_evaluate_and_infer(head, data, sample_images, tmp_path):
+    cfg = make_config(sample_images, tmp_path, head, data)
     runner = Runner.from_cfg(cfg.copy())
     runner.train()
     assert runner.iter >= 2
@@ -68,7 +68,7 @@ def test_train_evaluate_and_infer(head, data, pictures, tmp_path):
     figures = runner.test()
     assert figures['3d/samples'] == 4
     assert all(np.isfinite(value) for value in figures.values())
-    # 1.7 m tall people around their pelvis: nothing is off by more than the crop of two metres
+    # 1.7 m tall people around their pelvis: nothing is off by more than the crop of two meters
     assert 0 < figures['3d/PA-MPJPE'] <= figures['3d/MPJPE'] < 2000
     assert {name for name in figures if name.startswith('3d/MPJPE ')} == {
         f'3d/MPJPE {one}' for one in ('(actions)', 'Directions', 'Greeting', 'SittingDown', 'WalkDog')

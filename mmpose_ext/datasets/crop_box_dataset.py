@@ -1,4 +1,4 @@
-"""Data sets of one person a picture in COCO's format, whose boxes are what is cut out."""
+"""Datasets of one person an image in COCO's format, whose boxes are what is cut out."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,18 +13,18 @@ _COLORS = {'left': (0, 255, 0), 'right': (255, 128, 0), '': (51, 153, 255)}  # M
 
 
 class CropBoxDataset(BaseCocoStyleDataset):
-    """A COCO-style data set whose boxes may reach beyond their picture.
+    """A COCO-style dataset whose boxes may reach beyond their image.
 
-    MMPose cuts boxes off at the border of the picture, which moves their centre: the person is no longer where a paper
+    MMPose cuts boxes off at the border of the image, which moves their center: the person is no longer where a paper
     puts it. Here boxes stay as they are annotated. With ``GetBBoxCenterScale(padding=1.0)`` they are the crop itself;
-    what lies beyond the picture is black. The arguments are those of ``BaseCocoStyleDataset``.
+    what lies beyond the image is black. The arguments are those of ``BaseCocoStyleDataset``.
     """
 
     def parse_data_info(self, raw_data_info: dict[str, Any]) -> dict[str, Any] | None:
         """A person as MMPose's pipelines want it; None if it has no box or joints.
 
         Args:
-            raw_data_info: ``raw_ann_info``, an annotation, and ``raw_img_info``, its picture.
+            raw_data_info: ``raw_ann_info``, an annotation, and ``raw_img_info``, its image.
         """
         person: dict[str, Any] | None = super().parse_data_info(raw_data_info)
         if person is not None:
@@ -36,10 +36,10 @@ class CropBoxDataset(BaseCocoStyleDataset):
 def make_metainfo(
     name: str, joints: Mapping[str, tuple[str, float]], links: Iterable[tuple[str, str]], title: str
 ) -> dict[str, Any]:
-    """Meta information in the form that MMPose parses. Mirror pairs and colours follow from the joints' names.
+    """Meta information in the form that MMPose parses. Mirror pairs and colors follow from the joints' names.
 
     Args:
-        name: Of the data set.
+        name: Of the dataset.
         joints: Name -> half of the body ('upper' or 'lower') and sigma, in the order of the annotations.
         links: Pairs of joints between which a limb is drawn.
         title: Of the paper.

@@ -39,8 +39,8 @@ class FlicDataset(CropBoxDataset):
     and then the right arm, hips, eyes, nose, which is the order of Newell's annotations. The hourglass paper trains all
     of them and reports elbows and wrists.
 
-    The box of a person is the paper's crop: centred on the middle of the torso's box in x and of the picture in y, of
-    one size for all. It may reach beyond the picture, and other people may stand in it.
+    The box of a person is the paper's crop: centerd on the middle of the torso's box in x and of the image in y, of
+    one size for all. It may reach beyond the image, and other people may stand in it.
 
     Left and right are either the person's, as released, or the observer's: the converter writes both. The papers'
     figures are observer-centric.

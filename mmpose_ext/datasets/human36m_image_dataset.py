@@ -1,4 +1,4 @@
-"""Human3.6M: a picture, and the person's joints with their depth."""
+"""Human3.6M: an image, and the person's joints with their depth."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose_ext.functional import Camera, check_positive, check_shape, crop_box, find_root
 from mmpose_ext.registry import DATASETS
 
-from .camera_person import add_depth
+from .keypoint_depth import add_depth
 
 __all__ = ['Human36mImageDataset', 'parse_image_name']
 
-_MILLIMETRES = 1000.0  # in a metre, the unit of the annotations
+_MILLIMETERS = 1000.0  # in a meter, the unit of the annotations
 _NAME = re.compile(r'(?P<subject>S\d+)_(?P<action>[^.]+)\.(?P<camera>\d+)_(?P<frame>\d+)\.\w+')
 # subject 1 has other names for two actions
 _ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
 
 
 class FrameName(NamedTuple):
-    """What the name of a picture says; the action without the number of its take, frames from 1 on, at 50 Hz."""
+    """What the name of an image says; the action without the number of its take, frames from 1 on, at 50 Hz."""
 
     subject: str
     action: str
@@ -34,7 +34,7 @@ class FrameName(NamedTuple):
 
 
 def parse_image_name(name: str) -> FrameName:
-    """Subject, action, camera and frame of a picture, as MMPose's ``preprocess_h36m.py`` names it.
+    """Subject, action, camera and frame of an image, as MMPose's ``preprocess_h36m.py`` names it.
 
     Args:
         name: Such as ``S1/S1_Directions_1.54138969/S1_Directions_1.54138969_000001.jpg``.
@@ -59,15 +59,15 @@ def _action(take: str) -> str:
 
 @DATASETS.register_module()
 class Human36mImageDataset(BaseCocoStyleDataset):
-    """Human3.6M as a top-down data set: from a picture to the 17 joints with their depth.
+    """Human3.6M as a top-down dataset: from an image to the 17 joints with their depth.
 
     "Human3.6M: Large Scale Datasets and Predictive Methods for 3D Human Sensing in Natural Environments" (Ionescu et
     al., TPAMI 2014), in the layout of MMPose's ``tools/dataset_converters/preprocess_h36m.py``: ``h36m_*.npz`` with
-    the names of the pictures, the joints in pixels (``part``) and in metres of the camera's frame (``S``), and
+    the names of the images, the joints in pixels (``part``) and in meters of the camera's frame (``S``), and
     ``cameras.pkl``. MMPose's ``Human36mDataset`` reads the same files, but to lift 2D joints.
 
-    - A sample's ``keypoints`` are (x, y, z): pixels, and millimetres behind the root, which is the pelvis.
-    - Its box is the picture of a square of 2 m around the root ("Integral Human Pose Regression", Sun et al., ECCV
+    - A sample's ``keypoints`` are (x, y, z): pixels, and millimeters behind the root, which is the pelvis.
+    - Its box is the image of a square of 2 m around the root ("Integral Human Pose Regression", Sun et al., ECCV
       2018): :func:`mmpose_ext.functional.crop_box`. It is the crop itself: ``GetBBoxCenterScale(padding=1.0)``.
     - ``raw_ann_info`` holds what ``mmpose_ext.CameraMPJPE`` needs, with subject and action.
 
@@ -77,7 +77,7 @@ class Human36mImageDataset(BaseCocoStyleDataset):
         subjects: Names such as 'S9' of those to keep; None for all.
         frame_step: Keep every such frame of each video, from the first on. It counts frames at 50 Hz, whatever the rate
             of the file: 64 of a file of 50 Hz is the papers' "every 64th frame".
-        crop_side: Of the square, in millimetres.
+        crop_side: Of the square, in millimeters.
         **kwargs: Those of MMPose's ``BaseCocoStyleDataset``.
 
     Raises:
@@ -115,7 +115,7 @@ class Human36mImageDataset(BaseCocoStyleDataset):
         return file if is_abs(file) or not self.data_root else str(join_path(self.data_root, file))
 
     def _load_annotations(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """All people, one in a picture, and no list of pictures, which only MMPose's bottom-up mode needs."""
+        """All people, one in an image, and no list of images, which only MMPose's bottom-up mode needs."""
         cameras: Mapping[tuple[str, str], Mapping[str, Any]] = load(self._below_root(self.camera_file))
         self._cameras = {key: {name: np.array(one[name]) for name in 'fckp'} for key, one in cameras.items()}
         people: list[dict[str, Any]] = []
@@ -123,7 +123,7 @@ class Human36mImageDataset(BaseCocoStyleDataset):
             people += self._load_file(file, len(people))
         if not people:
             raise ValueError(
-                f"'ann_file' must hold pictures of the subjects {self.subjects or 'wanted'} with every "
+                f"'ann_file' must hold images of the subjects {self.subjects or 'wanted'} with every "
                 f'{self.frame_step}th frame, got none from {self.ann_file}'
             )
         return people, []
@@ -138,7 +138,7 @@ class Human36mImageDataset(BaseCocoStyleDataset):
         sizes = check_shape('part', pixels, 'N K 3', K=len(joints))
         check_shape('S', points, 'N K 4', **sizes)
         visible = ((pixels[..., 2] > 0) & (points[..., 3] > 0)).astype(np.float32)
-        points, root = _MILLIMETRES * points[..., :3], find_root(list(joints))
+        points, root = _MILLIMETERS * points[..., :3], find_root(list(joints))
         taken = [parsed[index] for index in kept]
         boxes = self._boxes([frame for _, frame in taken], points[:, root].mean(1))
         keypoints, points, depths = add_depth(pixels[..., :2], visible, points, root)

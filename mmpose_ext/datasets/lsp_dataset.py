@@ -37,13 +37,13 @@ class LspDataset(CropBoxDataset):
     """LSP and LSPET, 14 joints, as ``tools/dataset_converters/lsp_to_coco.py`` writes them.
 
     "Clustered Pose and Nonlinear Appearance Models for Human Pose Estimation" (Johnson and Everingham, BMVC 2010) and
-    "Learning Effective Human Pose Estimation from Inaccurate Annotation" (the same, CVPR 2011). LSP has 2 000 pictures
+    "Learning Effective Human Pose Estimation from Inaccurate Annotation" (the same, CVPR 2011). LSP has 2 000 images
     of one person each, of which the first half is for training; LSPET 10 000 more for training, whose joints were
-    labelled by many hands and are less exact, and are missing where they were not seen.
+    labeled by many hands and are less exact, and are missing where they were not seen.
 
     The joints are LSP's, in its order: right ankle, knee, hip; left hip, knee, ankle; right wrist, elbow, shoulder;
     left shoulder, elbow, wrist; neck; head top. Left and right are the *person's* in both releases (person-centric):
-    of somebody seen from the front the left wrist is on the right of the picture. Observer-centric labels of LSP, by
+    of somebody seen from the front the left wrist is on the right of the image. Observer-centric labels of LSP, by
     which older tables measure, are a file of others; they do not follow from these (arms and legs were decided apart).
 
     The neck is called ``upper_neck``, which is MPII's name for the same point (MPII's evaluation puts it in LSP's

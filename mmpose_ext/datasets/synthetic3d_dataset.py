@@ -9,22 +9,22 @@ from mmpose.datasets.datasets.body import CocoDataset
 from mmpose_ext.functional import find_root
 from mmpose_ext.registry import DATASETS
 
-from .camera_person import add_depth
+from .keypoint_depth import add_depth
 
 __all__ = ['Synthetic3dDataset']
 
-_MILLIMETRES = 1000.0  # in a metre, the unit of the annotations
+_MILLIMETERS = 1000.0  # in a meter, the unit of the annotations
 
 
 @DATASETS.register_module()
 class Synthetic3dDataset(CocoDataset):
     """People of ``tools/dataset_converters/make_synthetic_dataset.py``, COCO's 17 joints with depth.
 
-    The files are those of the 2D data set: the annotations of each person hold the 3D joints and the camera, too. A
-    sample's ``keypoints`` are (x, y, z): pixels, and millimetres behind the root, which is the middle of the hips. Of
-    joints that are not labelled (outside of the picture), z is NaN.
+    The files are those of the 2D dataset: the annotations of each person hold the 3D joints and the camera, too. A
+    sample's ``keypoints`` are (x, y, z): pixels, and millimeters behind the root, which is the middle of the hips. Of
+    joints that are not labeled (outside of the image), z is NaN.
 
-    For some of the people give ``indices``, a number or a range, as to any data set of MMPose. To have people without
+    For some of the people give ``indices``, a number or a range, as to any dataset of MMPose. To have people without
     depth put ``mmpose_ext.UnknownDepth`` into the pipeline: order and number stay the same.
 
     Args:
@@ -43,7 +43,7 @@ class Synthetic3dDataset(CocoDataset):
         """A person as MMPose's pipelines want it, with depth; None if it has no box or joints.
 
         Args:
-            raw_data_info: ``raw_ann_info``, an annotation, and ``raw_img_info``, its picture.
+            raw_data_info: ``raw_ann_info``, an annotation, and ``raw_img_info``, its image.
         """
         person: dict[str, Any] | None = super().parse_data_info(raw_data_info)
         if person is None:
@@ -56,7 +56,7 @@ class Synthetic3dDataset(CocoDataset):
                 f'writes them; person {annotation["id"]} has no {" and no ".join(sorted(missing))}'
             )
         names = [name for _, name in sorted(self.metainfo['keypoint_id2name'].items())]
-        points = _MILLIMETRES * np.array(annotation['keypoints_3d'], np.float64)
+        points = _MILLIMETERS * np.array(annotation['keypoints_3d'], np.float64)
         keypoints, seen, depths = add_depth(
             person['keypoints'], person['keypoints_visible'], points[None], find_root(names, self.root)
         )

@@ -1,9 +1,9 @@
-"""Looks of one person: skin, hair and clothing, as a colour for every facet of the body's mesh.
+"""Looks of one person: skin, hair and clothing, as a color for every facet of the body's mesh.
 
 What tells left from right is what does so on real people: the front differs from the back. Faces have eyes, brows, a
 nose and a mouth, the back of the head has hair; shirts have buttons, a print, a tie or an open jacket in front only,
 trousers a buckle in front and pockets behind; feet, knees and thumbs point where they should. All of it is symmetric
-about the body's midline, so mirroring a picture and exchanging left and right gives another valid picture.
+about the body's midline, so mirroring an image and exchanging left and right gives another valid image.
 """
 
 import colorsys
@@ -67,17 +67,17 @@ _SHOES = np.array(
 
 @dataclass(frozen=True)
 class Appearance:
-    """Colours and clothing of one person.
+    """Colors and clothing of one person.
 
     Attributes:
-        colours: (F, 3), blue, green, red, 0 to 255, before lighting.
+        colors: (F, 3), blue, green, red, 0 to 255, before lighting.
         drawn: (F,), which facets exist on this person.
-        widen: (V,), how loose clothing lifts the surface; see `mesh.pose_vertices`.
+        looseness: (V,), how loose clothing lifts the surface; see `mesh.pose_vertices`.
     """
 
-    colours: Array
+    colors: Array
     drawn: Bools
-    widen: Array
+    looseness: Array
 
 
 def sample_appearance(rng: np.random.Generator) -> Appearance:
@@ -87,7 +87,7 @@ def sample_appearance(rng: np.random.Generator) -> Appearance:
     painter.head()
     painter.lower_body()
     painter.upper_body()
-    return Appearance(painter.colours, painter.drawn, painter.widen)
+    return Appearance(painter.colors, painter.drawn, painter.looseness)
 
 
 def _pick(rng: np.random.Generator, table: Array, spread: float = 8.0) -> Array:
@@ -95,38 +95,38 @@ def _pick(rng: np.random.Generator, table: Array, spread: float = 8.0) -> Array:
 
 
 def _cloth(rng: np.random.Generator) -> Array:
-    """A garment's colour: greys, whites and dark ones, or any hue."""
+    """A garment's color: grays, whites and dark ones, or any hue."""
     if rng.random() < 0.3:
         return np.clip(rng.choice([35.0, 70.0, 150.0, 205.0, 238.0]) + rng.normal(0, 6, 3), 8, 248)
     red, green, blue = colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.3, 0.9), rng.uniform(0.35, 0.95))
     return np.array([blue, green, red]) * 255
 
 
-def _contrast(rng: np.random.Generator, colour: Array) -> Array:
-    """Another garment's colour that stands out from `colour`."""
+def _contrast(rng: np.random.Generator, color: Array) -> Array:
+    """Another garment's color that stands out from `color`."""
     candidates = np.stack([_cloth(rng) for _ in range(6)])
-    gap: Array = np.abs(candidates - colour).sum(axis=1)
+    gap: Array = np.abs(candidates - color).sum(axis=1)
     best: Array = candidates[int(np.argmax(gap))]
     return best
 
 
 class _Painter:
-    """Collects colours while the garments are put on, from the skin outwards."""
+    """Collects colors while the garments are put on, from the skin outwards."""
 
     def __init__(self, mesh: BodyMesh, rng: np.random.Generator) -> None:
         self.mesh, self.rng = mesh, rng
         self.skin = _pick(rng, _SKINS, 5)
-        self.colours = np.tile(self.skin, (len(mesh.quads), 1))
+        self.colors = np.tile(self.skin, (len(mesh.quads), 1))
         self.drawn = ~mesh.optional
-        self.widen = np.ones(len(mesh.weight))
+        self.looseness = np.ones(len(mesh.weight))
         self.turn = np.abs(mesh.angle)
 
-    def paint(self, where: Bools, colour: Array) -> None:
-        self.colours[where] = colour
+    def paint(self, where: Bools, color: Array) -> None:
+        self.colors[where] = color
 
     def loosen(self, where: Bools, factor: float) -> None:
         """Lifts the vertices of the facets off the body."""
-        self.widen[self.mesh.quads[where].ravel()] = factor
+        self.looseness[self.mesh.quads[where].ravel()] = factor
 
     def head(self) -> None:
         rng, mesh, turn = self.rng, self.mesh, self.turn
@@ -264,9 +264,9 @@ class _Painter:
 
     def _backpack(self, body: Bools) -> None:
         mesh, turn, y = self.mesh, self.turn, self.mesh.along
-        colour = _cloth(self.rng) * 0.8
+        color = _cloth(self.rng) * 0.8
         pack = mesh.of('backpack')
         self.drawn |= pack
-        self.paint(pack, colour)
-        self.paint(pack & (y < 0.08) & (y > -0.04) & (turn > 140), colour * 0.7)
-        self.paint(body & (y > 0.16) & (y < 0.49) & (turn > 31) & (turn < 48), colour * 0.6)
+        self.paint(pack, color)
+        self.paint(pack & (y < 0.08) & (y > -0.04) & (turn > 140), color * 0.7)
+        self.paint(body & (y > 0.16) & (y < 0.49) & (turn > 31) & (turn < 48), color * 0.6)

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .backdrop import FRACTION_BITS, draw_skyline, draw_wall_things, fill_polygon, fixed_point
-from .textures import PIXELS_PER_METRE, TILE_SIZE, tile
-from .view import Camera
+from .scene_camera import SceneCamera
+from .scenery import FRACTION_BITS, draw_skyline, draw_wall_things, fill_polygon, fixed_point
+from .textures import PIXELS_PER_METER, TILE_SIZE, tile
 
 __all__ = ['Room', 'cast_shadows', 'draw_background', 'sample_room']
 
 Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 _WALLS = ('plaster', 'plaster', 'bricks', 'panels', 'wallpaper', 'tiles')
 _FLOORS = ('planks', 'tiles', 'checks', 'asphalt', 'plaster')
@@ -22,7 +22,7 @@ _GROUNDS = ('grass', 'asphalt', 'grass', 'tiles')
 
 @dataclass(frozen=True)
 class Room:
-    """Where the picture is taken.
+    """Where the image is taken.
 
     Attributes:
         outdoors: Sky and skyline instead of a wall.
@@ -30,7 +30,7 @@ class Room:
         floor: Name of the ground's tile.
         distance: Metres from the camera to the wall.
         turn: Radians by which the wall is turned about the vertical.
-        wall_colours, floor_colours: (2, 3), blue, green, red of the tile's darkest and brightest grey.
+        wall_colors, floor_colors: (2, 3), blue, green, red of the tile's darkest and brightest gray.
     """
 
     outdoors: bool
@@ -38,18 +38,16 @@ class Room:
     floor: str
     distance: float
     turn: float
-    wall_colours: Array
-    floor_colours: Array
+    wall_colors: Array
+    floor_colors: Array
 
 
-def _two_tones(rng: np.random.Generator, colour: Array, contrast: float) -> Array:
-    return np.clip(
-        np.stack([colour * (1 - contrast), colour * (1 + contrast * 0.8)]) + rng.normal(0, 5, (2, 3)), 0, 255
-    )
+def _two_tones(rng: np.random.Generator, color: Array, contrast: float) -> Array:
+    return np.clip(np.stack([color * (1 - contrast), color * (1 + contrast * 0.8)]) + rng.normal(0, 5, (2, 3)), 0, 255)
 
 
 def sample_room(rng: np.random.Generator, nearest: float) -> Room:
-    """A random place whose wall is farther than `nearest` metres."""
+    """A random place whose wall is farther than `nearest` meters."""
     outdoors = bool(rng.random() < 0.4)
     floor = str(rng.choice(_GROUNDS if outdoors else _FLOORS))
     ground = np.full(3, rng.uniform(70, 190)) + rng.normal(0, 16, 3) + np.array([-14.0, 0, 12])
@@ -71,43 +69,43 @@ def sample_room(rng: np.random.Generator, nearest: float) -> Room:
     )
 
 
-def draw_background(rng: np.random.Generator, camera: Camera, room: Room, size: tuple[int, int]) -> Image:
+def draw_background(rng: np.random.Generator, camera: SceneCamera, room: Room, size: tuple[int, int]) -> Pixels:
     """The empty place: (H, W, 3) for `size` (W, H)."""
     across = np.array([np.cos(room.turn), 0, np.sin(room.turn)])
     foot = np.array([0.0, 0.0, room.distance])
     left, right = _edge(camera, foot, across, size[0])
     low, high = (int(np.clip(row, 0, size[1])) for row in (min(left, right), max(left, right) + 2))
-    picture = np.empty((size[1], size[0], 3), dtype=np.uint8)
-    picture[high:] = 0
+    image = np.empty((size[1], size[0], 3), dtype=np.uint8)
+    image[high:] = 0
     _plane(
         rng,
         camera,
         room.wall,
-        room.wall_colours,
+        room.wall_colors,
         (foot, across, np.array([0, -1.0, 0])),
-        picture[:high],
+        image[:high],
         0,
         12.0 if room.outdoors else 1.0,
     )
     if room.outdoors:
-        draw_skyline(rng, camera, picture)
+        draw_skyline(rng, camera, image)
     else:
-        draw_wall_things(rng, camera, picture, foot, across)
-    ground = np.empty_like(picture[low:])
+        draw_wall_things(rng, camera, image, foot, across)
+    ground = np.empty_like(image[low:])
     sides = (np.zeros(3), np.array([1.0, 0, 0]), np.array([0, 0, 1.0]))
-    _plane(rng, camera, room.floor, room.floor_colours, sides, ground, low, 1.0)
+    _plane(rng, camera, room.floor, room.floor_colors, sides, ground, low, 1.0)
     region = np.array([(-2, left), (size[0] + 2, right), (size[0] + 2, size[1] + 900), (-2, size[1] + 900)])
-    mask = np.zeros(picture.shape[:2], dtype=np.uint8)
+    mask = np.zeros(image.shape[:2], dtype=np.uint8)
     cv2.fillConvexPoly(mask, fixed_point(region), 255, cv2.LINE_8, FRACTION_BITS)
-    np.copyto(picture[low:], ground, where=mask[low:, :, None] > 0)
+    np.copyto(image[low:], ground, where=mask[low:, :, None] > 0)
     if not room.outdoors and rng.random() < 0.7:
         board = np.array([(-2, left), (size[0] + 2, right), (size[0] + 2, right - 5), (-2, left - 5)])
-        fill_polygon(picture, board, rng.uniform(60, 210) + rng.normal(0, 14, 3))
-    return picture
+        fill_polygon(image, board, rng.uniform(60, 210) + rng.normal(0, 14, 3))
+    return image
 
 
-def _edge(camera: Camera, foot: Array, across: Array, width: int) -> tuple[float, float]:
-    """Rows at which the wall meets the ground, just left and just right of the picture."""
+def _edge(camera: SceneCamera, foot: Array, across: Array, width: int) -> tuple[float, float]:
+    """Rows at which the wall meets the ground, just left and just right of the image."""
     ends = camera.project(camera.to_camera(foot + np.outer([-1.0, 1.0], across) * foot[2] * 1.6))
     slope = (ends[1, 1] - ends[0, 1]) / (ends[1, 0] - ends[0, 0])
     left, right = (float(ends[0, 1] + slope * (x - ends[0, 0])) for x in (-2.0, width + 2.0))
@@ -116,15 +114,15 @@ def _edge(camera: Camera, foot: Array, across: Array, width: int) -> tuple[float
 
 def _plane(
     rng: np.random.Generator,
-    camera: Camera,
+    camera: SceneCamera,
     name: str,
-    colours: Array,
+    colors: Array,
     sides: tuple[Array, Array, Array],
-    out: Image,
+    out: Pixels,
     first_row: int,
     zoom: float,
 ) -> None:
-    """Fills `out`, the picture's rows from `first_row` on, with a tiled plane given by its origin and two directions.
+    """Fills `out`, the image's rows from `first_row` on, with a tiled plane given by its origin and two directions.
 
     Rays that miss the plane see its mirror image.
     """
@@ -133,40 +131,40 @@ def _plane(
         return
     origin, along, up = sides
     shift = -camera.rotation @ (np.array([0.0, -camera.height, 0.0]) - origin)
-    to_picture = camera.matrix @ np.stack([camera.rotation @ along, camera.rotation @ up, shift], axis=1)
-    density = PIXELS_PER_METRE / zoom
+    to_image = camera.matrix @ np.stack([camera.rotation @ along, camera.rotation @ up, shift], axis=1)
+    density = PIXELS_PER_METER / zoom
     to_plane = np.array([[1 / density, 0, -offset[0] / density], [0, 1 / density, -offset[1] / density], [0, 0, 1]])
     rows = np.array([[1.0, 0, 0], [0, 1, -first_row], [0, 0, 1]])
-    grey = cv2.warpPerspective(
+    gray = cv2.warpPerspective(
         tile(name),
-        rows @ to_picture @ to_plane,
+        rows @ to_image @ to_plane,
         (out.shape[1], len(out)),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )
     steps = np.linspace(0, 1, 256)[:, None]
-    table = np.clip(colours[0] * (1 - steps) + colours[1] * steps, 0, 255).astype(np.uint8)
-    cv2.LUT(cv2.merge([grey, grey, grey]), table.reshape(1, 256, 3), dst=out)
+    table = np.clip(colors[0] * (1 - steps) + colors[1] * steps, 0, 255).astype(np.uint8)
+    cv2.LUT(cv2.merge([gray, gray, gray]), table.reshape(1, 256, 3), dst=out)
 
 
-def cast_shadows(picture: Image, camera: Camera, bones: Array, to_light: Array, strength: float) -> None:
+def cast_shadows(image: Pixels, camera: SceneCamera, bones: Array, to_light: Array, strength: float) -> None:
     """Darkens the ground where it lies in the shadow of the bones, in place.
 
     Args:
-        picture: (H, W, 3).
+        image: (H, W, 3).
         camera: Who looks.
-        bones: (n, 2, 3), world frame, metres.
+        bones: (n, 2, 3), world frame, meters.
         to_light: (3,), unit vector to the light, world frame; y < 0.
         strength: Share of the light that the shadow takes away.
     """
     flat = bones - to_light * (bones[..., 1:2] / to_light[1])
     seen = camera.to_camera(flat)
-    mask = np.zeros((picture.shape[0] // 2, picture.shape[1] // 2), dtype=np.uint8)
+    mask = np.zeros((image.shape[0] // 2, image.shape[1] // 2), dtype=np.uint8)
     near = seen[..., 2].min(axis=1) > 0.5
     points = fixed_point(camera.project(seen[near]) / 2)
     widths = np.maximum(np.round(camera.focal[0] * 0.13 / seen[near, 0, 2] / 2), 1).astype(int)
     for (start, end), wide in zip(points.tolist(), widths.tolist(), strict=True):
         cv2.line(mask, start, end, 255, wide, cv2.LINE_AA, FRACTION_BITS)
-    soft = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 2.0), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    soft = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 2.0), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     keep = cv2.convertScaleAbs(soft, alpha=-strength, beta=255.0)
-    cv2.multiply(picture, cv2.merge([keep, keep, keep]), dst=picture, scale=1 / 255.0)
+    cv2.multiply(image, cv2.merge([keep, keep, keep]), dst=image, scale=1 / 255.0)

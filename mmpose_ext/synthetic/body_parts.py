@@ -1,8 +1,8 @@
 """Measures of the body parts: the rings of which every part's surface is made.
 
 A part is a stack of elliptic rings along one axis of its bone's frame. A ring is (s, a, b, u, v): its place `s` along
-the axis, its half widths `a` (to the side) and `b` (to the front), and the shift (u, v) of its centre in the same two
-directions. `s` is a fraction of the bone's length for limbs and metres elsewhere; the rest is metres, for a person of
+the axis, its half widths `a` (to the side) and `b` (to the front), and the shift (u, v) of its center in the same two
+directions. `s` is a fraction of the bone's length for limbs and meters elsewhere; the rest is meters, for a person of
 1.71 m. Limbs run down (-y) from their joint, feet forward (+z), everything else up (+y).
 """
 
@@ -26,7 +26,7 @@ class Part:
         sides: Facets around.
         rings: (R, 5), see the module's docstring.
         sided: There is one on the left and one on the right.
-        length: What `s` is multiplied by: 'bone' (the bone's length) or a number of metres.
+        length: What `s` is multiplied by: 'bone' (the bone's length) or a number of meters.
         size: Which proportion of the body widens it: 'trunk', 'limb' or 'head'.
         second: Further bone whose movement the surface follows as well, or None.
         blend: From which to which `s` the second bone takes over.
@@ -65,7 +65,7 @@ _HEAD = (
 
 
 def _swell(rings: tuple[tuple[float, ...], ...], by: float, first: int = 0) -> tuple[tuple[float, ...], ...]:
-    """The same rings, moved outwards by `by` metres."""
+    """The same rings, moved outwards by `by` meters."""
     lift = (0, *[0] * (len(rings) - 2), by)
     return tuple((s + up, a + by, b + by, u, v) for (s, a, b, u, v), up in zip(rings, lift, strict=True))[first:]
 
@@ -149,7 +149,7 @@ class Decal:
 
     Attributes:
         host: The part whose bones they follow.
-        quads: (n, 4, 2), (x, y) of the corners in the host bone's frame, metres; z is the host's surface.
+        quads: (n, 4, 2), (x, y) of the corners in the host bone's frame, meters; z is the host's surface.
         optional: Not drawn unless the clothing asks for it.
         lift: Metres above the surface.
     """

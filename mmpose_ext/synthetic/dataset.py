@@ -1,4 +1,4 @@
-"""The synthetic people data set, made or found ready."""
+"""The synthetic people dataset, made or found ready."""
 
 import errno
 import json
@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mmpose_ext.synthetic.picture import SPLITS
+from mmpose_ext.synthetic.image import SPLITS
 from mmpose_ext.synthetic.scene import SceneOptions
 from mmpose_ext.synthetic.writer import SplitRequest, write_json, write_splits
 
@@ -29,7 +29,7 @@ def make_synthetic_dataset(
     workers: int = 1,
     options: SceneOptions | None = None,
 ) -> bool:
-    """Write a data set of synthetic people in COCO's key point format.
+    """Write a dataset of synthetic people in COCO's keypoint format.
 
     The folder then holds ``train/*.jpg``, ``val/*.jpg``, ``annotations/person_keypoints_train.json`` and
     ``..._val.json``, and the stamp ``synthetic.json``, which says what was asked for and is complete only after the
@@ -39,14 +39,14 @@ def make_synthetic_dataset(
 
     Args:
         out_dir: A new or empty folder, or one that this function wrote before.
-        num_train: Number of training pictures, 1 or more.
-        num_val: Number of validation pictures, 1 or more.
+        num_train: Number of training images, 1 or more.
+        num_val: Number of validation images, 1 or more.
         seed: 0 or more.
         workers: Processes, 1 or more.
         options: Size and difficulty; None for the defaults.
 
     Returns:
-        Whether anything was written: False when the data set was there already.
+        Whether anything was written: False when the dataset was there already.
 
     Raises:
         ValueError: A number out of range, or a folder that holds something else.
@@ -59,7 +59,7 @@ def make_synthetic_dataset(
     out = Path(out_dir)
     stamp = _read_stamp(out)
     if _complete(out, stamp, request):
-        print(f'Synthetic people: {num_train} + {num_val} pictures are ready in {out}', flush=True)
+        print(f'Synthetic people: {num_train} + {num_val} images are ready in {out}', flush=True)
         return False
     try:
         _clear(out)
@@ -75,7 +75,7 @@ def make_synthetic_dataset(
                 errno.ENOSPC, f'the disk is full; free about {need:.0f} MB and start again', str(out)
             ) from error
         raise
-    print(f'Synthetic people: wrote {num_train} + {num_val} pictures to {out}', flush=True)
+    print(f'Synthetic people: wrote {num_train} + {num_val} images to {out}', flush=True)
     return True
 
 
@@ -99,7 +99,7 @@ def _read_stamp(out: Path) -> dict[str, Any] | None:
     except ValueError:
         stamp = {}  # cut short; still, it is ours
     if not isinstance(stamp, dict):
-        raise ValueError(f'out_dir must be new, empty or an earlier synthetic data set, got {out} without {_STAMP}')
+        raise ValueError(f'out_dir must be new, empty or an earlier synthetic dataset, got {out} without {_STAMP}')
     return stamp
 
 
@@ -119,8 +119,8 @@ def _clear(out: Path) -> None:
     """Removes what an earlier call wrote: the stamp's being there shows that it is ours."""
     out.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
-        for picture in (out / split).glob('[0-9]' * 6 + '.jpg'):
-            picture.unlink()
+        for image in (out / split).glob('[0-9]' * 6 + '.jpg'):
+            image.unlink()
         (out / 'annotations' / f'person_keypoints_{split}.json').unlink(missing_ok=True)
 
 
@@ -140,7 +140,7 @@ class _Progress:
         self.tenth = tenth
         rate = done / max(time.monotonic() - self.start, 1e-3)
         left = (total - done) / rate
-        line = f'Synthetic people, {split}: {done}/{total}, {rate:.0f} pictures/s, {left:.0f} s left'
+        line = f'Synthetic people, {split}: {done}/{total}, {rate:.0f} images/s, {left:.0f} s left'
         if terminal:
             print(f'\r{line}   ', end='' if done < total else '\n', flush=True)
         else:

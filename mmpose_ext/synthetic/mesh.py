@@ -1,6 +1,6 @@
 """The body's surface: one fixed mesh of quads whose vertices follow the bones.
 
-Every person has the same vertices and facets; only proportions, posture and colours differ. So all that depends on the
+Every person has the same vertices and facets; only proportions, posture and colors differ. So all that depends on the
 topology is built once, and one person costs a few array operations.
 """
 
@@ -27,11 +27,11 @@ class BodyMesh:
     """V vertices and F facets, the same for everyone.
 
     Attributes:
-        axial, radial: (V, 3), along and across the axis of the part, relative to the bone's origin; metres, or
+        axial, radial: (V, 3), along and across the axis of the part, relative to the bone's origin; meters, or
             fractions of `length_bone` for the axial part of limbs.
         bones: (V, 2), the two bones a vertex follows.
         weight: (V,), share of the second bone.
-        length_bone: (V,), bone whose length scales the axial part, -1 where it is in metres.
+        length_bone: (V,), bone whose length scales the axial part, -1 where it is in meters.
         size: (V,), index into ('trunk', 'limb', 'head').
         quads: (F, 4), corners of the facets, counter-clockwise seen from outside.
         part: (F,), index into `names`.
@@ -161,7 +161,7 @@ def _bone(name: str, side: str) -> int:
 def _decal_piece(decal: Decal) -> dict[str, npt.NDArray]:
     host = PARTS[decal.host]
     corners = decal.quads.reshape(-1, 2)
-    # The front of a part has both the turning sense and the normal of a picture looked at from +z.
+    # The front of a part has both the turning sense and the normal of an image looked at from +z.
     place, wide, deep, _, shift = (
         np.interp(corners[:, 1], [ring[0] for ring in host.rings], column) for column in np.array(host.rings).T
     )
@@ -184,17 +184,17 @@ def _decal_piece(decal: Decal) -> dict[str, npt.NDArray]:
     } | _binding(host, '', place, zeros)
 
 
-def pose_vertices(mesh: BodyMesh, shape: BodyShape, posture: Posture, widen: Array) -> Array:
+def pose_vertices(mesh: BodyMesh, shape: BodyShape, posture: Posture, looseness: Array) -> Array:
     """Vertices of one person in the body frame.
 
     Args:
         mesh: From `body_mesh`.
         shape: Proportions.
         posture: Bones, from `forward_kinematics` with the same shape.
-        widen: (V,), factor by which loose clothing lifts the surface off its axis; 1 for skin.
+        looseness: (V,), factor by which loose clothing lifts the surface off its axis; 1 for skin.
 
     Returns:
-        (V, 3), metres.
+        (V, 3), meters.
     """
     origins = rest_origins(shape)
     scale = shape.scale
@@ -202,7 +202,7 @@ def pose_vertices(mesh: BodyMesh, shape: BodyShape, posture: Posture, widen: Arr
     lengths = np.array([shape.trunk * scale, scale, shape.head])[mesh.size]
     limbs = mesh.length_bone >= 0
     lengths[limbs] = _bone_lengths(shape)[mesh.length_bone[limbs]]
-    radial = mesh.radial * (widths[mesh.size] * widen)[:, None]
+    radial = mesh.radial * (widths[mesh.size] * looseness)[:, None]
     trunk = mesh.size == 0
     across = shape.hip + (shape.shoulder - shape.hip) * mesh.weight[trunk]
     radial[trunk, 0] *= across / np.sqrt(shape.girth)
@@ -227,7 +227,7 @@ def _follow(rest: Array, bones: Ints, rotations: Array, shift: Array) -> Array:
 
 
 def _bone_lengths(shape: BodyShape) -> Array:
-    """Length from a limb bone's origin to its child's: (16,), metres; 0 for the others."""
+    """Length from a limb bone's origin to its child's: (16,), meters; 0 for the others."""
     origins = rest_origins(shape)
     lengths = np.zeros(len(BONES))
     for side in ('left_', 'right_'):

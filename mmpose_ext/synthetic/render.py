@@ -1,9 +1,9 @@
 """Drawing: quads in space to anti-aliased pixels, and which quad each pixel shows.
 
-The picture is drawn at SAMPLES times its width and height. Each quad is filled, far to near, with its own NUMBER, so
-one pass gives both the colours (a look-up, then averaging: anti-aliasing) and, for every sample, what it shows: the
+The image is drawn at SAMPLES times its width and height. Each quad is filled, far to near, with its own NUMBER, so
+one pass gives both the colors (a look-up, then averaging: anti-aliasing) and, for every sample, what it shows: the
 exact source of masks and visibility. Corners keep 4 fractional bits of a sample. With an odd SAMPLES the middle
-sample of a pixel is its centre.
+sample of a pixel is its center.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .view import Camera
+from .scene_camera import SceneCamera
 
 __all__ = ['SAMPLES', 'Light', 'Rendered', 'Surfaces', 'join_surfaces', 'render']
 
@@ -22,8 +22,8 @@ Ints = npt.NDArray[np.int64]
 
 SAMPLES = 3
 _SHIFT = 4
-_NEAR = 0.25  # metres: nothing nearer to the camera is drawn
-_DECAL_PULL = 0.025  # metres by which decals come before the surface they lie on
+_NEAR = 0.25  # meters: nothing nearer to the camera is drawn
+_DECAL_PULL = 0.025  # meters by which decals come before the surface they lie on
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Light:
     Attributes:
         to_light: (3,), unit vector towards the light, world frame (y down).
         ambient, diffuse: Shares of the two, about 1 in sum.
-        tint: (3,), colour of the light, blue, green, red, about 1.
+        tint: (3,), color of the light, blue, green, red, about 1.
     """
 
     to_light: Array
@@ -47,9 +47,9 @@ class Surfaces:
     """Quads to draw.
 
     Attributes:
-        vertices: (V, 3), world frame, metres.
+        vertices: (V, 3), world frame, meters.
         quads: (N, 4), corners as indices of vertices, counter-clockwise seen from outside.
-        colours: (N, 3), blue, green, red, 0 to 255, before lighting.
+        colors: (N, 3), blue, green, red, 0 to 255, before lighting.
         owner: (N,), 0 for things, 1, 2, ... for people.
         facet: (N,), index in the body's mesh, -1 for things.
         two_sided, decal: (N,), see body_parts.py.
@@ -57,7 +57,7 @@ class Surfaces:
 
     vertices: Array
     quads: Ints
-    colours: Array
+    colors: Array
     owner: Ints
     facet: Ints
     two_sided: npt.NDArray[np.bool_]
@@ -66,14 +66,14 @@ class Surfaces:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A drawn picture without its background.
+    """A drawn image without its background.
 
     Attributes:
         pixels: (H, W, 4) uint8: blue, green, red times their share, and the share of the pixel that is covered.
         numbers: (SAMPLES * H, SAMPLES * W) int32, what each sample shows: 0 nothing, otherwise 1 + an index into the
             three arrays below. The buffer is used again by the next `render`.
         owner, facet: (M,), as in Surfaces.
-        distance: (M,), metres from the camera to the quad's middle.
+        distance: (M,), meters from the camera to the quad's middle.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -83,9 +83,9 @@ class Rendered:
     distance: Array
 
     def masks(self, people: int) -> npt.NDArray[np.bool_]:
-        """Visible silhouettes: (people, H, W), whether the centre of a pixel shows person 1, 2, ..."""
-        centres = self.numbers[SAMPLES // 2 :: SAMPLES, SAMPLES // 2 :: SAMPLES]
-        owner = np.concatenate([[0], self.owner]).astype(np.uint8)[centres]
+        """Visible silhouettes: (people, H, W), whether the center of a pixel shows person 1, 2, ..."""
+        centers = self.numbers[SAMPLES // 2 :: SAMPLES, SAMPLES // 2 :: SAMPLES]
+        owner = np.concatenate([[0], self.owner]).astype(np.uint8)[centers]
         return owner[None] == np.arange(1, people + 1, dtype=np.uint8)[:, None, None]
 
     def at(self, x: float, y: float) -> Ints:
@@ -98,20 +98,20 @@ class Rendered:
 def join_surfaces(parts: list[Surfaces]) -> Surfaces:
     """All quads of several, in the order given."""
     starts = np.cumsum([0] + [len(part.vertices) for part in parts])
-    names = ('vertices', 'colours', 'owner', 'facet', 'two_sided', 'decal')
+    names = ('vertices', 'colors', 'owner', 'facet', 'two_sided', 'decal')
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     quads = np.concatenate([part.quads + start for part, start in zip(parts, starts, strict=False)])
     return Surfaces(quads=quads, **joined)
 
 
-def render(surfaces: Surfaces, camera: Camera, light: Light, size: tuple[int, int]) -> Rendered:
+def render(surfaces: Surfaces, camera: SceneCamera, light: Light, size: tuple[int, int]) -> Rendered:
     """Draws the quads as the camera sees them.
 
     Args:
         surfaces: What to draw.
         camera: From where.
         light: Lighting.
-        size: (W, H) of the picture.
+        size: (W, H) of the image.
     """
     seen = camera.to_camera(surfaces.vertices)
     in_front = seen[:, 2] > _NEAR
@@ -123,7 +123,7 @@ def render(surfaces: Surfaces, camera: Camera, light: Light, size: tuple[int, in
     normal = _cross(third - first, fourth - second)
     order = np.argsort(-(distance - _DECAL_PULL * surfaces.decal[kept]), kind='stable')
     kept, quads, distance, normal, facing = kept[order], quads[order], distance[order], normal[order], facing[order]
-    shaded = _shade(surfaces.colours[kept], normal, facing, camera, light)
+    shaded = _shade(surfaces.colors[kept], normal, facing, camera, light)
     numbers = _buffers(size)[0]
     numbers[:] = 0
     points = np.round((pixels * SAMPLES + (SAMPLES - 1) / 2) * (1 << _SHIFT)).astype(np.int32)[quads]
@@ -133,10 +133,10 @@ def render(surfaces: Surfaces, camera: Camera, light: Light, size: tuple[int, in
     return Rendered(_average(shaded, size), numbers, surfaces.owner[kept], surfaces.facet[kept], distance)
 
 
-def _average(colours: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """The pixels (H, W, 4) from the numbers in the buffer and the colours (M, 3) they stand for."""
-    table = np.zeros((len(colours) + 1, 4), dtype=np.uint8)
-    table[1:, :3], table[1:, 3] = colours, 255
+def _average(colors: Array, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The pixels (H, W, 4) from the numbers in the buffer and the colors (M, 3) they stand for."""
+    table = np.zeros((len(colors) + 1, 4), dtype=np.uint8)
+    table[1:, :3], table[1:, 3] = colors, 255
     numbers, indices, samples = _buffers(size)
     averaged = np.zeros((size[1], size[0], 4), dtype=np.uint8)
     used = np.flatnonzero(numbers[SAMPLES // 2 :: SAMPLES].any(axis=1))
@@ -169,7 +169,7 @@ def _visible_quads(
 
 
 def _turn(p0: Array, p1: Array, p2: Array, p3: Array) -> Array:
-    """Twice the signed area of quads in the picture, negative where their outside faces the camera."""
+    """Twice the signed area of quads in the image, negative where their outside faces the camera."""
     one, other = p2 - p0, p3 - p1
     turn: Array = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
     return turn
@@ -186,7 +186,7 @@ def _buffers(size: tuple[int, int]) -> tuple[npt.NDArray[np.int32], npt.NDArray[
     return np.empty(shape, np.int32), np.empty(shape, np.intp), np.empty(shape, np.uint32)
 
 
-def _shade(colours: Array, normal: Array, facing: npt.NDArray[np.bool_], camera: Camera, light: Light) -> Array:
+def _shade(colors: Array, normal: Array, facing: npt.NDArray[np.bool_], camera: SceneCamera, light: Light) -> Array:
     """Lambert's law, softened so that it reaches round the edge, plus a brighter sky than ground."""
     unit = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
     unit = np.where(facing[:, None], unit, -unit)
@@ -194,4 +194,4 @@ def _shade(colours: Array, normal: Array, facing: npt.NDArray[np.bool_], camera:
     upward = unit @ (camera.rotation @ np.array([0.0, -1.0, 0.0]))
     level = light.ambient * (0.85 + 0.15 * upward) + light.diffuse * direct
     level = level * np.where(facing, 1.0, 0.55)
-    return np.clip(colours * level[:, None] * light.tint, 0, 255)
+    return np.clip(colors * level[:, None] * light.tint, 0, 255)

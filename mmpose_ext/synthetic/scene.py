@@ -1,4 +1,4 @@
-"""Composing a picture: camera, people, furniture, occluders and light, all in one world."""
+"""Composing an image: camera, people, furniture, occluders and light, all in one world."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from .background import Room, sample_room
 from .mesh import body_mesh
-from .persons import Body, Person, place, sample_body
+from .person import Body, Person, place, sample_body
 from .props import Prop, join, sample_occluder, sample_prop, seat
 from .render import Light, Surfaces, join_surfaces
-from .view import Camera
+from .scene_camera import SceneCamera
 
 __all__ = ['Scene', 'SceneOptions', 'compose', 'scene_surfaces']
 
@@ -19,17 +19,17 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """How hard the pictures are.
+    """How hard the images are.
 
     Attributes:
         width, height: Pixels.
-        people: Shares of pictures with 1, 2, 3, ... people.
-        tallness: Lowest and highest height of a standing person, as a share of the picture's height.
+        people: Shares of images with 1, 2, 3, ... people.
+        tallness: Lowest and highest height of a standing person, as a share of the image's height.
         front_bias: Share of the people who roughly face the camera; the others look anywhere.
         occluder_prob: Probability per person of something standing in front.
-        truncation_prob: Probability per picture that the main person reaches over the border.
+        truncation_prob: Probability per image that the main person reaches over the border.
         clutter: Lowest and highest number of things around the people.
-        noise: Lowest and highest deviation of the sensor noise, grey levels.
+        noise: Lowest and highest deviation of the sensor noise, gray levels.
         blur: Lowest and highest deviation of the lens blur, pixels.
     """
 
@@ -62,9 +62,9 @@ class SceneOptions:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything one picture shows."""
+    """Everything one image shows."""
 
-    camera: Camera
+    camera: SceneCamera
     light: Light
     room: Room
     people: list[Person]
@@ -84,14 +84,14 @@ def compose(rng: np.random.Generator, options: SceneOptions) -> Scene:
     room = sample_room(rng, farthest + 0.6)
     for _ in range(int(rng.integers(options.clutter[0], options.clutter[1] + 1))):
         z = farthest + rng.uniform(0.55, min(room.distance - farthest, 4.0))
-        x = (rng.uniform(0, options.width) - camera.centre[0]) / focal * z
+        x = (rng.uniform(0, options.width) - camera.center[0]) / focal * z
         things.append(sample_prop(rng, x, z, room.outdoors))
     return Scene(camera, _light(rng, room), room, people, things)
 
 
 def _aim(
     rng: np.random.Generator, options: SceneOptions, focal: float, main: Body, count: int
-) -> tuple[Camera, float, float]:
+) -> tuple[SceneCamera, float, float]:
     """The camera, the main person's distance along z and the column where that person stands."""
     low, high = options.tallness
     tall = rng.uniform(low, high if count == 1 else low + 0.7 * (high - low)) * options.height
@@ -107,14 +107,19 @@ def _aim(
         else:
             column = options.width * rng.choice([rng.uniform(-0.02, 0.08), rng.uniform(0.92, 1.02)])
     height = rng.uniform(0.7, 1.8) if rng.random() < 0.8 else rng.uniform(1.8, 2.8)
-    centre = ((options.width - 1) / 2 + rng.normal(0, 2), (options.height - 1) / 2 + rng.normal(0, 2))
-    pitch = float(np.arctan2(height - middle, depth) - np.arctan((row - centre[1]) / focal))
-    camera = Camera((focal, focal), centre, height, pitch, float(np.clip(rng.normal(0, 0.02), -0.05, 0.05)))
+    center = ((options.width - 1) / 2 + rng.normal(0, 2), (options.height - 1) / 2 + rng.normal(0, 2))
+    pitch = float(np.arctan2(height - middle, depth) - np.arctan((row - center[1]) / focal))
+    camera = SceneCamera((focal, focal), center, height, pitch, float(np.clip(rng.normal(0, 0.02), -0.05, 0.05)))
     return camera, depth, column
 
 
 def _place(
-    rng: np.random.Generator, options: SceneOptions, camera: Camera, depth: float, column: float, bodies: list[Body]
+    rng: np.random.Generator,
+    options: SceneOptions,
+    camera: SceneCamera,
+    depth: float,
+    column: float,
+    bodies: list[Body],
 ) -> list[Person]:
     """Puts the first at its column, the others beside, each at a distance from everyone already there."""
     people: list[Person] = []
@@ -122,7 +127,7 @@ def _place(
         for _ in range(8):
             z = depth if index == 0 else depth * rng.uniform(0.9, 1.7)
             u = column if index == 0 else options.width * rng.uniform(0.08, 0.92)
-            x = float((u - camera.centre[0]) / camera.focal[0] * z)
+            x = float((u - camera.center[0]) / camera.focal[0] * z)
             gap = [np.hypot(x - other.pelvis[0], z - other.pelvis[2]) for other in people]
             far = [abs(u - camera.project(camera.to_camera(other.pelvis))[0]) for other in people]
             apart = min(gap, default=9.0) > (1.3 if body.pose.kind == 'lying' else 0.7)
@@ -141,7 +146,7 @@ def _lift(rng: np.random.Generator, body: Body) -> float:
     return float(rng.uniform(0.05, 0.4)) if body.pose.kind == 'jumping' else 0.0
 
 
-def _around(rng: np.random.Generator, options: SceneOptions, camera: Camera, person: Person) -> list[Prop]:
+def _around(rng: np.random.Generator, options: SceneOptions, camera: SceneCamera, person: Person) -> list[Prop]:
     """The seat below a sitting person, and now and then something in front."""
     things = []
     x, z = float(person.pelvis[0]), float(person.pelvis[2])
@@ -178,7 +183,7 @@ def scene_surfaces(scene: Scene) -> Surfaces:
             Surfaces(
                 person.vertices,
                 mesh.quads[facets],
-                person.body.appearance.colours[facets],
+                person.body.appearance.colors[facets],
                 owner,
                 facets,
                 mesh.two_sided[facets],
@@ -193,7 +198,7 @@ def scene_surfaces(scene: Scene) -> Surfaces:
             Surfaces(
                 things.corners.reshape(-1, 3),
                 quads,
-                things.colours,
+                things.colors,
                 np.zeros(count, dtype=np.int64),
                 np.full(count, -1),
                 no,

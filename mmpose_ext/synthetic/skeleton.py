@@ -1,7 +1,7 @@
 """The kinematic body model: bones, their lengths, their rotations and the 17 COCO joints on them.
 
 Frames. The *body frame* has its origin at the pelvis (midway between the hip joints), x to the person's LEFT, y up, z
-to where the pelvis faces; metres. Every bone's own frame is parallel to the body frame in the rest pose (standing,
+to where the pelvis faces; meters. Every bone's own frame is parallel to the body frame in the rest pose (standing,
 arms and legs hanging straight down), so a bone's rotation is the identity at rest.
 
 Angles. The local rotation of a bone is ``Ry(plane) Rx(sign * bend) Ry(twist - plane)`` (the ISB's y-x-y order for the
@@ -105,7 +105,7 @@ _JOINT_BONE = {
     15: 'left_foot',
     16: 'right_foot',
 }
-# Joints of the face, relative to the head bone (metres, for a head of scale 1): nose tip, eyes, ears.
+# Joints of the face, relative to the head bone (meters, for a head of scale 1): nose tip, eyes, ears.
 _FACE = np.array(
     [[0.0, 0.076, 0.131], [0.031, 0.115, 0.099], [-0.031, 0.115, 0.099], [0.082, 0.090, 0.012], [-0.082, 0.090, 0.012]]
 )
@@ -116,7 +116,7 @@ class BodyShape:
     """Proportions of one person.
 
     Attributes:
-        stature: Height in metres.
+        stature: Height in meters.
         leg, arm, trunk: Lengths relative to an average person of the same stature.
         shoulder, hip: Widths, likewise relative.
         girth: Thickness of the trunk, relative.
@@ -159,7 +159,7 @@ def sample_shape(rng: np.random.Generator) -> BodyShape:
 
 
 def bone_offsets(shape: BodyShape) -> Array:
-    """Origin of every bone relative to its parent's, in the rest pose: (16, 3), metres, body frame."""
+    """Origin of every bone relative to its parent's, in the rest pose: (16, 3), meters, body frame."""
     thigh, shank = 0.425 * shape.leg, 0.415 * shape.leg
     upper, fore = 0.285 * shape.arm, 0.250 * shape.arm
     across, hip = 0.178 * shape.shoulder, 0.092 * shape.hip
@@ -187,7 +187,7 @@ def bone_offsets(shape: BodyShape) -> Array:
 
 
 def rest_origins(shape: BodyShape) -> Array:
-    """Origin of every bone in the body frame, in the rest pose: (16, 3), metres."""
+    """Origin of every bone in the body frame, in the rest pose: (16, 3), meters."""
     origins = bone_offsets(shape)
     for bone, parent in enumerate(BODY_PARENTS):
         if parent >= 0:
@@ -201,7 +201,7 @@ class Posture:
 
     Attributes:
         rotations: (16, 3, 3), bone frame to body frame.
-        origins: (16, 3), metres, body frame.
+        origins: (16, 3), meters, body frame.
     """
 
     rotations: Array
@@ -255,7 +255,7 @@ def forward_kinematics(angles: Array, shape: BodyShape, root: Array | None = Non
 
 
 def coco_joints(posture: Posture, shape: BodyShape) -> Array:
-    """The 17 COCO joints in the body frame: (17, 3), metres, COCO's order."""
+    """The 17 COCO joints in the body frame: (17, 3), meters, COCO's order."""
     joints = np.empty((len(COCO_JOINTS), 3))
     head = BONES['head']
     joints[:5] = posture.origins[head] + (_FACE * shape.head) @ posture.rotations[head].T

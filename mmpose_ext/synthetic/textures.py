@@ -1,6 +1,6 @@
-"""Grey tiles for walls, floors and cloudy skies, made once per process from a fixed seed.
+"""Gray tiles for walls, floors and cloudy skies, made once per process from a fixed seed.
 
-A tile is (512, 512) uint8 and repeats without a seam. 64 of its pixels make a metre.
+A tile is (512, 512) uint8 and repeats without a seam. 64 of its pixels make a meter.
 """
 
 from collections.abc import Callable
@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ['PIXELS_PER_METRE', 'TILE_SIZE', 'grain', 'tile', 'tile_names']
+__all__ = ['PIXELS_PER_METER', 'TILE_SIZE', 'grain', 'tile', 'tile_names']
 
 Tile = npt.NDArray[np.uint8]
 
 TILE_SIZE = 512
-PIXELS_PER_METRE = 64
+PIXELS_PER_METER = 64
 
 
 def _noise(rng: np.random.Generator, cells: int) -> npt.NDArray[np.float64]:
@@ -128,6 +128,6 @@ def tile(name: str) -> Tile:
 
 @cache
 def grain() -> npt.NDArray[np.int16]:
-    """Sensor noise of deviation 32, cut to the picture's size where it is added: (768, 1024, 3)."""
+    """Sensor noise of deviation 32, cut to the image's size where it is added: (768, 1024, 3)."""
     rng = np.random.default_rng(20200615)
     return np.round(rng.normal(0, 32, (768, 1024, 3))).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Writing pictures and their COCO annotation file, by one or several processes."""
+"""Writing images and their COCO annotation file, by one or several processes."""
 
 import json
 import os
@@ -13,14 +13,14 @@ from typing import Any
 
 import cv2
 
-from .annotations import CATEGORY
-from .picture import Picture, draw_picture
+from .coco_annotations import CATEGORY
+from .image import DrawnImage, draw_image
 from .scene import SceneOptions
 
 __all__ = ['SplitRequest', 'write_json', 'write_splits']
 
 _JPEG_QUALITY = 92
-_CHUNK = 16  # pictures a process draws before it takes more
+_CHUNK = 16  # images a process draws before it takes more
 
 Entry = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -33,7 +33,7 @@ class SplitRequest:
 
     Attributes:
         name: 'train' or 'val'.
-        count: Number of pictures, 1 or more.
+        count: Number of images, 1 or more.
         seed: 0 or more.
         options: Size and difficulty.
     """
@@ -53,7 +53,7 @@ def write_splits(out_dir: Path, requests: list[SplitRequest], workers: int, prog
         out_dir: Existing folder.
         requests: What to draw.
         workers: Processes; 1 draws in this one.
-        progress: Called with (name of the split, pictures written, pictures in all) after each picture.
+        progress: Called with (name of the split, images written, images in all) after each image.
     """
     annotations_dir = out_dir / 'annotations'
     annotations_dir.mkdir(exist_ok=True)
@@ -62,7 +62,7 @@ def write_splits(out_dir: Path, requests: list[SplitRequest], workers: int, prog
             folder = out_dir / request.name
             folder.mkdir(exist_ok=True)
             drawn = []
-            for entry in each(partial(_write_picture, folder, request), range(request.count)):
+            for entry in each(partial(_write_image, folder, request), range(request.count)):
                 drawn.append(entry)
                 progress(request.name, len(drawn), request.count)
             write_json(annotations_dir / f'person_keypoints_{request.name}.json', _coco(request, drawn))
@@ -88,23 +88,23 @@ def _mapper(workers: int) -> Iterator[Mapper]:
             pool.shutdown(cancel_futures=True)
         return
     before = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # OpenCV's threads only get in each other's way on pictures this small
+    cv2.setNumThreads(1)  # OpenCV's threads only get in each other's way on images this small
     try:
         yield map
     finally:
         cv2.setNumThreads(before)
 
 
-def _write_picture(folder: Path, request: SplitRequest, index: int) -> Entry:
-    """Draws one picture into its file; returns what the annotation file says of it."""
-    picture: Picture = draw_picture(request.seed, request.name, index, request.options)
+def _write_image(folder: Path, request: SplitRequest, index: int) -> Entry:
+    """Draws one image into its file; returns what the annotation file says of it."""
+    image: DrawnImage = draw_image(request.seed, request.name, index, request.options)
     name = f'{index:06d}.jpg'
-    done, data = cv2.imencode('.jpg', picture.pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    done, data = cv2.imencode('.jpg', image.pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:
         raise RuntimeError(f'OpenCV could not encode {name}')
     # imwrite would only return False on a full disk, write_bytes raises.
     (folder / name).write_bytes(data.tobytes())
-    return {'file_name': name, 'camera': picture.camera, 'annotations': picture.annotations}
+    return {'file_name': name, 'camera': image.camera, 'annotations': image.annotations}
 
 
 def _coco(request: SplitRequest, drawn: list[Entry]) -> dict[str, Any]:

@@ -94,9 +94,11 @@ def test_test_writes_metrics_predictions_and_pictures(
     assert len([*tmp_path.glob('test/*/badcase/*.png')]) == 4
 
 
-def test_mmposes_own_train_on_real_pictures(tmp_path: Path, run_tool: RunTool, pictures: Callable[[str], Path]) -> None:
+def test_mmposes_own_train_on_real_pictures(
+    tmp_path: Path, run_tool: RunTool, sample_images: Callable[[str], Path]
+) -> None:
     """A config of the repository as it is, the data set given on the command line."""
-    root = pictures('coco')
+    root = sample_images('coco')
     config = Path(__file__).parents[2] / 'configs/dark/dark_res18_1xb32-10e_synthetic-128x96.py'
     options = ['train_cfg.max_epochs=1', 'train_dataloader.batch_size=6', 'default_hooks.logger.interval=1']
     for name, value in dict(data_root=root, ann_file='test_coco.json').items():

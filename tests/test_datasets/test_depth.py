@@ -13,7 +13,7 @@ from mmpose.datasets.datasets.body import CocoDataset
 from mmpose.registry import DATASETS, TRANSFORMS
 
 from mmpose_ext import config_path
-from mmpose_ext.datasets.camera_person import add_depth
+from mmpose_ext.datasets.keypoint_depth import add_depth
 from mmpose_ext.functional import Camera, project_points
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
@@ -22,7 +22,7 @@ PEOPLE, FEW = 12, 4
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The files of a synthetic data set, one person in each picture."""
+    """The files of a synthetic dataset, one person in each image."""
     monkeypatch.setenv('SYNTHETIC_ROOT', str(tmp_path))
     write_people(tmp_path, PEOPLE)
     return tmp_path
@@ -69,9 +69,9 @@ def test_few_people(folder):
 
 
 def test_root_of_ones_own(folder):
-    person = dataset(folder, root=['nose'])[0]  # the first person's nose is labelled, its left eye is not
+    person = dataset(folder, root=['nose'])[0]  # the first person's nose is labeled, its left eye is not
     assert person['keypoints'][0, 0, 2] == 0
-    with pytest.raises(ValueError, match="'root' must be joints of the data set"):
+    with pytest.raises(ValueError, match="'root' must be joints of the dataset"):
         dataset(folder, root=['pelvis'])
 
 
@@ -149,16 +149,16 @@ def test_converter_and_unknown_depth():
 
 
 def test_channels_are_scaled():
-    picture = np.full((500, 2, 3), 100, np.uint8)
-    picture[0] = 250
-    seen = [TRANSFORMS.build(dict(type='mmpose_ext.RandomChannelScale'))(dict(img=picture))['img'] for _ in range(50)]
+    image = np.full((500, 2, 3), 100, np.uint8)
+    image[0] = 250
+    seen = [TRANSFORMS.build(dict(type='mmpose_ext.RandomChannelScale'))(dict(img=image))['img'] for _ in range(50)]
     assert all(one.dtype == np.uint8 and (one[1:] == one[1]).all() for one in seen)  # one number for a channel
     values = np.stack([one[1, 0] for one in seen]).astype(int)
     assert values.min() in range(80, 84)
     assert values.max() in range(116, 121)
     assert (values != values[:, :1]).any(1).mean() > 0.9  # of its own
     assert max(one[0].max() for one in seen) == 255  # cut off, not around
-    assert (picture[1:] == 100).all()
+    assert (image[1:] == 100).all()
     with pytest.raises(ValueError, match="'amount' must be a number from 0 to 1, got 2"):
         TRANSFORMS.build(dict(type='mmpose_ext.RandomChannelScale', amount=2))
 

@@ -1,4 +1,4 @@
-"""Labels left out on purpose: which ones, and that everything behind treats them as unlabelled."""
+"""Labels left out on purpose: which ones, and that everything behind treats them as unlabeled."""
 
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def test_points_and_the_data_sets_own_arrays_stay():
     assert found['keypoints_visible'].dtype == np.float32
 
 
-def test_several_people_of_a_picture():
+def test_several_people_of_a_image():
     both = dict(id=[3, 9], keypoints_visible=np.ones((2, JOINTS), np.float32))
     alone = [DropLabels(0.5)(person(number))['keypoints_visible'] for number in (3, 9)]
     np.testing.assert_array_equal(DropLabels(0.5)(both)['keypoints_visible'], np.concatenate(alone))
@@ -85,7 +85,7 @@ def test_several_people_of_a_picture():
     ('change', 'message'),
     [
         (dict(ratio=1.5), r"'ratio' must be a number from 0 to 1, got 1.5"),
-        (dict(level='picture'), r"'level' must be one of 'joint', 'person', got 'picture'"),
+        (dict(level='image'), r"'level' must be one of 'joint', 'person', got 'image'"),
         (dict(seed=-1), r"'seed' must be a whole number from 0 to .*, got -1"),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_dropped_label_weighs_nothing(mmpose_scope):
 
 
 def test_configs_put_it_behind_the_loading():
-    """Before anything looks at which joints are labelled, as half bodies do."""
+    """Before anything looks at which joints are labeled, as half bodies do."""
     root = Path(__file__).resolve().parents[2] / 'configs'
     found = 0
     for leaf in root.glob('*/*.py'):

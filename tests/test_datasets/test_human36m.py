@@ -1,4 +1,4 @@
-"""Human3.6M from pictures: layout, crop, protocols, MPII's joints beside it, and real frames."""
+"""Human3.6M from images: layout, crop, protocols, MPII's joints beside it, and real frames."""
 
 import pickle
 
@@ -20,7 +20,7 @@ PARAM = dict(f=np.array([[1000.0], [500.0]]), c=np.array([[500.0], [400.0]]), k=
 
 
 def write_file(path, names, seed=0):
-    """People around 5 m from the camera, of known root, in MMPose's layout: metres."""
+    """People around 5 m from the camera, of known root, in MMPose's layout: meters."""
     rng = np.random.default_rng(seed)
     points = rng.normal(0, 0.3, (len(names), 17, 3)) + np.array([0, 0, 5])
     points[:, 0] = (0.5, 0.25, 4)
@@ -53,7 +53,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def pictures_of(people):
+def images_of(people):
     return sorted({(one['raw_ann_info']['subject'], parse_image_name(one['img_path'])[3]) for one in people})
 
 
@@ -112,12 +112,12 @@ def test_joints_without_a_label(tmp_path):
 
 
 def test_subjects_frames_and_files(folder):
-    def pictures(*files, **arguments):
+    def images(*files, **arguments):
         files = [f'annotation_body3d/{file}.npz' for file in files]
-        return pictures_of(Human36mImageDataset(files, data_root=str(folder), **arguments))
+        return images_of(Human36mImageDataset(files, data_root=str(folder), **arguments))
 
-    assert pictures('fps50/h36m_test', frame_step=64) == [(one, n) for one in ('S11', 'S9') for n in (1, 65, 129)]
-    assert pictures('fps10/h36m_train', 'fps10/h36m_test', subjects=['S6', 'S9']) == [
+    assert images('fps50/h36m_test', frame_step=64) == [(one, n) for one in ('S11', 'S9') for n in (1, 65, 129)]
+    assert images('fps10/h36m_train', 'fps10/h36m_test', subjects=['S6', 'S9']) == [
         (one, n) for one in ('S6', 'S9') for n in (1, 6, 11)
     ]
     several = Human36mImageDataset(
@@ -155,7 +155,7 @@ def test_protocols(folder):
         assert cfg.test_dataloader == cfg.val_dataloader
         for part in ('train', 'val'):
             people = DATASETS.build(cfg[f'{part}_dataloader'].dataset | dict(pipeline=[]))
-            loaded[name, part] = pictures_of(people)
+            loaded[name, part] = images_of(people)
     frames = dict(train=(1, 6, 11), val=(1, 65, 129))
     for (name, part), subjects in {
         ('256x256', 'train'): ('S1', 'S6'),
@@ -172,17 +172,17 @@ def test_mixed_configs_are_the_same_with_mpii(protocol):
     first, _ = mixed.train_dataloader.dataset.datasets
     assert {**first, 'pipeline': None} == {**alone.train_dataloader.dataset, 'pipeline': None}
     assert mixed.val_dataloader == mixed.test_dataloader == alone.val_dataloader
-    load_picture, *rest = mixed.train_dataloader.dataset.pipeline
-    assert [load_picture, *first.pipeline, *rest] == alone.train_dataloader.dataset.pipeline
+    load_image, *rest = mixed.train_dataloader.dataset.pipeline
+    assert [load_image, *first.pipeline, *rest] == alone.train_dataloader.dataset.pipeline
     assert mixed.train_dataloader.sampler.batch_size == mixed.train_dataloader.batch_size
     assert Config.fromstring(mixed.pretty_text, '.py').to_dict() == mixed.to_dict()
 
 
 def test_recipe_is_the_papers():
-    (_, _, flip, box, _, colour, packing) = base('256x256').train_dataloader.dataset.pipeline
+    (_, _, flip, box, _, color, packing) = base('256x256').train_dataloader.dataset.pipeline
     assert (flip.type, flip.direction) == ('RandomFlip', 'horizontal')
     assert (box.scale_factor, box.rotate_factor, box.rotate_prob, box.shift_prob) == ((0.75, 1.25), 60, 0.6, 0)
-    assert (colour.type, colour.amount, packing.pack_transformed) == ('mmpose_ext.RandomChannelScale', 0.2, True)
+    assert (color.type, color.amount, packing.pack_transformed) == ('mmpose_ext.RandomChannelScale', 0.2, True)
 
 
 def test_mpii_joints_by_name():
@@ -197,11 +197,11 @@ def test_mpii_joints_by_name():
     assert {*target.values()} - {*pairs} == {'spine', 'neck_base'}
 
 
-def real_config(pictures, monkeypatch, name):
+def real_config(sample_images, monkeypatch, name):
     """A base config on the sample frames; MMPose's samples lie in one folder."""
-    monkeypatch.setenv('MPII_ROOT', str(pictures('mpii')))
+    monkeypatch.setenv('MPII_ROOT', str(sample_images('mpii')))
     cfg = base(name)
-    mine = dict(data_root=str(pictures('h36m')), camera_file='cameras.pkl', ann_file='test_h36m_body3d.npz')
+    mine = dict(data_root=str(sample_images('h36m')), camera_file='cameras.pkl', ann_file='test_h36m_body3d.npz')
     mine |= dict(data_prefix=dict(img=''))
     train = cfg.train_dataloader.dataset
     train.get('datasets', [train])[0].update(mine)
@@ -216,13 +216,13 @@ def real_config(pictures, monkeypatch, name):
     return cfg
 
 
-def test_real_frames_mixed_with_mpii(pictures, monkeypatch):
+def test_real_frames_mixed_with_mpii(sample_images, monkeypatch):
     """Half of a batch from either; MPII's joints stay on their pixels, mirrored by Human3.6M's pairs."""
-    cfg = real_config(pictures, monkeypatch, 'mpii-256x256')
+    cfg = real_config(sample_images, monkeypatch, 'mpii-256x256')
     mapping = cfg.mpii_to_h36m
     kept = [step for step in cfg.train_dataloader.dataset.pipeline if step.type != 'RandomBBoxTransform']
     cfg.train_dataloader.dataset.pipeline = kept
-    annotations = load(str(pictures('mpii') / 'test_mpii.json'))
+    annotations = load(str(sample_images('mpii') / 'test_mpii.json'))
     seen = 0
     for batch in Runner.build_dataloader(cfg.train_dataloader, seed=0):
         depth = np.stack([sample.gt_instances.keypoints[0, :, 2] for sample in batch['data_samples']])
@@ -240,9 +240,9 @@ def test_real_frames_mixed_with_mpii(pictures, monkeypatch):
     assert seen >= 4
 
 
-def test_real_frames_evaluate(pictures, monkeypatch):
-    """Labels as predictions: pixels through the lens and back, 3e-4 mm; without the lens some millimetres are lost."""
-    cfg = real_config(pictures, monkeypatch, '256x256')
+def test_real_frames_evaluate(sample_images, monkeypatch):
+    """Labels as predictions: pixels through the lens and back, 3e-4 mm; without the lens some millimeters are lost."""
+    cfg = real_config(sample_images, monkeypatch, '256x256')
     loader = Runner.build_dataloader(cfg.val_dataloader)
     figures = {}
     for lens in (True, False):
@@ -261,14 +261,14 @@ def test_real_frames_evaluate(pictures, monkeypatch):
     assert names == {f'3d/MPJPE {one}' for one in ('(actions)', 'Directions', 'Greeting', 'SittingDown', 'WalkDog')}
 
 
-def test_real_frames_in_the_crop(pictures, monkeypatch):
-    """Everybody is inside the crop of two metres, and the pelvis in its middle."""
-    cfg = real_config(pictures, monkeypatch, '256x256')
+def test_real_frames_in_the_crop(sample_images, monkeypatch):
+    """Everybody is inside the crop of two meters, and the pelvis in its middle."""
+    cfg = real_config(sample_images, monkeypatch, '256x256')
     cfg.val_dataloader.dataset.pipeline[-1].pack_transformed = True
     for batch in Runner.build_dataloader(cfg.val_dataloader):
-        for picture, sample in zip(batch['inputs'], batch['data_samples'], strict=True):
+        for image, sample in zip(batch['inputs'], batch['data_samples'], strict=True):
             points = sample.gt_instances.transformed_keypoints[0]
-            assert picture.shape == (3, 256, 256)
+            assert image.shape == (3, 256, 256)
             np.testing.assert_allclose(points[0, :2], 128, atol=0.5)  # the lens moves it a little
             assert (points[:, :2] > 0).all()
             assert (points[:, :2] < 256).all()

@@ -25,7 +25,7 @@ CLASSES = dict(lsp=LspDataset, flic=FlicDataset)
 each = pytest.mark.parametrize('name', CLASSES)
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
-# people (boxes [left, top, width, height]) in pictures of 120x90: inside, and beyond the left and right border
+# people (boxes [left, top, width, height]) in images of 120x90: inside, and beyond the left and right border
 BOXES = [(20, 10, 60, 60), (-30, 15, 64, 64), (80, -10, 100, 100)]
 
 
@@ -34,7 +34,7 @@ def joints_of(name):
 
 
 def write_annotations(path, count, seed=0):
-    """Three people in a picture each; the joints lie in the part of their box that the picture shows."""
+    """Three people in an image each; the joints lie in the part of their box that the image shows."""
     rng = np.random.default_rng(seed)
     images, people = [], []
     for number, (left, top, width, height) in enumerate(BOXES, 1):
@@ -60,7 +60,7 @@ def write_annotations(path, count, seed=0):
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """A data set as its base config wants it, below the folder that the environment names; returns the config."""
+    """A dataset as its base config wants it, below the folder that the environment names; returns the config."""
 
     def make(name):
         files = dict(lsp=['lsp_lspet_train', 'lsp_test'], flic=['flic_observer_train', 'flic_observer_test'])[name]
@@ -80,7 +80,7 @@ def small(tmp_path, monkeypatch):
 
 
 def test_joints_are_those_of_the_releases():
-    """In the order of joints.mat, and of the labelled columns of examples.mat as Newell's annotations have them."""
+    """In the order of joints.mat, and of the labeled columns of examples.mat as Newell's annotations have them."""
     assert [*joints_of('lsp')['keypoint_id2name'].values()] == [
         *('right_ankle', 'right_knee', 'right_hip', 'left_hip', 'left_knee', 'left_ankle'),
         *('right_wrist', 'right_elbow', 'right_shoulder', 'left_shoulder', 'left_elbow', 'left_wrist'),
@@ -126,7 +126,7 @@ def test_lsp_joints_have_mpiis_names():
     assert set(joints_of('lsp')['keypoint_name2id']) == set(mpii) - {'pelvis', 'thorax'}
 
 
-def test_colours_tell_the_sides():
+def test_colors_tell_the_sides():
     metainfo = joints_of('lsp')
     colors = dict(zip(metainfo['keypoint_name2id'], metainfo['keypoint_colors'].tolist(), strict=True))
     assert colors['left_wrist'] == [0, 255, 0]
@@ -147,7 +147,7 @@ def test_colours_tell_the_sides():
 
 @each
 def test_crops_are_the_boxes(small, name):
-    """Where a box reaches beyond its picture, too: MMPose's own data set would cut it off and move the person."""
+    """Where a box reaches beyond its image, too: MMPose's own dataset would cut it off and move the person."""
     cfg = small(name)
     dataset = DATASETS.build(cfg.val_dataloader.dataset)
     theirs = DATASETS.build(
@@ -163,11 +163,11 @@ def test_crops_are_the_boxes(small, name):
 
 
 def test_pixels_of_a_crop(tmp_path, small):
-    """What lies beyond the picture is black; a spot in the picture is where the crop puts it."""
+    """What lies beyond the image is black; a spot in the image is where the crop puts it."""
     cfg = small('flic')
-    picture = np.full((90, 120, 3), 100, np.uint8)
-    picture[40:42, 0:2] = 255  # around (0.5, 40.5)
-    cv2.imwrite(str(tmp_path / 'images' / '2.png'), picture)
+    image = np.full((90, 120, 3), 100, np.uint8)
+    image[40:42, 0:2] = 255  # around (0.5, 40.5)
+    cv2.imwrite(str(tmp_path / 'images' / '2.png'), image)
     left, top, width, _ = BOXES[1]
     crop = DATASETS.build(cfg.val_dataloader.dataset)[1]['inputs'].numpy()[0].astype(float)
     assert crop.shape == (256, 256)
@@ -178,7 +178,7 @@ def test_pixels_of_a_crop(tmp_path, small):
     assert (crop[20:, int(-left * 256 / width) + 12 :] >= 99).all()
 
 
-def test_flipped_pictures_stay_centred(small):
+def test_flipped_images_stay_centerd(small):
     cfg = small('flic')
     dataset = DATASETS.build({**cfg.val_dataloader.dataset, 'pipeline': []})
     steps = cfg.val_dataloader.dataset.pipeline
@@ -188,7 +188,7 @@ def test_flipped_pictures_stay_centred(small):
     for n in range(3):
         before, after = (run(dataset.get_data_info(n))['data_samples'].gt_instances for run in (plain, flipped))
         expected = before.transformed_keypoints[:, joints_of('flic')['flip_indices']] * (-1, 1) + (256, 0)
-        # MMPose mirrors the picture at its middle pixel, the crop at its border
+        # MMPose mirrors the image at its middle pixel, the crop at its border
         np.testing.assert_allclose(after.transformed_keypoints, expected, atol=256 / 60 + 1e-3)
 
 
@@ -253,14 +253,14 @@ def test_saved_config_keeps_the_joints(small, name, tmp_path):
 
 @each
 def test_config_names_differ_from_mmposes(name):
-    """MMPose looks the joints of its own data sets up by the name of a file, ours first."""
+    """MMPose looks the joints of its own datasets up by the name of a file, ours first."""
     theirs = {path.name for path in Path(mmpose.__file__).parent.glob('.mim/configs/_base_/datasets/*.py')}
     assert not theirs & {path.name for path in BASES.glob(f'topdown_{name}*.py')}
 
 
 @each
 def test_data_check_knows_these_boxes(small, name, tmp_path):
-    """Nothing is wrong with a box beyond its picture here; the joints are counted as everywhere."""
+    """Nothing is wrong with a box beyond its image here; the joints are counted as everywhere."""
     small(name)
     (tmp_path / 'config.py').write_text(
         f"_base_ = '{BASES / f'topdown_{name}-256x256.py'}'\ndefault_scope = 'mmpose'\n"

@@ -505,8 +505,8 @@ def figures_of_dump(dump, annotations, sigmas, area_of):
     return {f'confidence/{name}': value for name, value in expected_figures(pairs, sigmas).items()}
 
 
-def test_beside_coco_metric_on_real_pictures(pictures, tmp_path):
-    folder = pictures('coco')
+def test_beside_coco_metric_on_real_pictures(sample_images, tmp_path):
+    folder = sample_images('coco')
     evaluator = f"[{COCO_METRIC}, dict(type='mmpose_ext.ConfidenceCorrelation')]"
     metrics, dump = run_test(tmp_path, folder, evaluator)
     annotations = json.loads((folder / 'test_coco.json').read_text())['annotations']
@@ -518,8 +518,8 @@ def test_beside_coco_metric_on_real_pictures(pictures, tmp_path):
     assert all(math.isfinite(value) for value in expected.values())
 
 
-def test_on_detected_boxes_of_real_pictures(pictures, tmp_path):
-    folder = pictures('coco')
+def test_on_detected_boxes_of_real_pictures(sample_images, tmp_path):
+    folder = sample_images('coco')
     evaluator = f"[{COCO_METRIC}, dict(type='mmpose_ext.ConfidenceCorrelation', ann_file=data_root + 'test_coco.json')]"
     metrics, dump = run_test(
         tmp_path, folder, evaluator, bbox_file="data_root + 'test_coco_det_AP_H_56.json'"
@@ -529,8 +529,8 @@ def test_on_detected_boxes_of_real_pictures(pictures, tmp_path):
     assert 'coco/AP' in metrics
 
 
-def test_crowds_have_no_areas(pictures, tmp_path):
-    folder = pictures('crowdpose')
+def test_crowds_have_no_areas(sample_images, tmp_path):
+    folder = sample_images('crowdpose')
     evaluator = "dict(type='mmpose_ext.ConfidenceCorrelation', use_area=False)"
     metrics, dump = run_test(tmp_path, folder, evaluator, 'crowdpose', 'CrowdPoseDataset', 14)
     annotations = json.loads((folder / 'test_crowdpose.json').read_text())['annotations']

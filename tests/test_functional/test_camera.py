@@ -44,9 +44,9 @@ def test_lens_is_opencvs_with_half_its_tilt():
     np.testing.assert_allclose(project_points(points, Camera.from_param(LENS)), expected[:, 0] - once, atol=1e-8)
 
 
-def test_released_joints_of_human36m(pictures):
+def test_released_joints_of_human36m(sample_images):
     """The released pixels of the released joints, and the joints of the pixels: metres, camera frame."""
-    folder = pictures('h36m')
+    folder = sample_images('h36m')
     released, cameras = np.load(folder / 'test_h36m_body3d.npz'), load(folder / 'cameras.pkl')
     for name, joints, pixels in zip(released['imgname'], released['S'], released['part'], strict=True):
         subject, _, rest = name.rpartition('/')[2].partition('_')

@@ -40,7 +40,7 @@ def read(path):
     return content, people, np.array([person['keypoints'] for person in people]).reshape(len(people), -1, 3)
 
 
-def write_pictures(folder, digits, sizes):
+def write_images(folder, digits, sizes):
     folder.mkdir(parents=True)
     for number, (width, height) in enumerate(sizes, 1):
         cv2.imwrite(str(folder / f'im{number:0{digits}d}.jpg'), np.zeros((height, width, 3), np.uint8))
@@ -52,12 +52,12 @@ def lsp(tmp_path):
     rng = np.random.default_rng(0)
     points, flags = rng.uniform(10, 90, (4, 14, 2)), rng.choice([0.0, 1.0], (4, 14))
     savemat_of(tmp_path / 'lsp' / 'joints.mat', joints=np.concatenate([points, flags[..., None]], 2).T)
-    write_pictures(tmp_path / 'lsp' / 'images', 4, [(100, 120), (110, 130), (120, 140), (130, 150)])
-    more, labelled = rng.uniform(10, 190, (3, 14, 2)), rng.choice([0.0, 1.0], (3, 14))
-    more[labelled == 0] = -50  # as in the release
-    savemat_of(tmp_path / 'lspet' / 'joints.mat', joints=np.dstack([more, labelled]).transpose(1, 2, 0))
-    write_pictures(tmp_path / 'lspet' / 'images', 5, [(200, 210), (220, 230), (240, 250)])
-    return tmp_path, (points, flags), (more, labelled)
+    write_images(tmp_path / 'lsp' / 'images', 4, [(100, 120), (110, 130), (120, 140), (130, 150)])
+    more, labeled = rng.uniform(10, 190, (3, 14, 2)), rng.choice([0.0, 1.0], (3, 14))
+    more[labeled == 0] = -50  # as in the release
+    savemat_of(tmp_path / 'lspet' / 'joints.mat', joints=np.dstack([more, labeled]).transpose(1, 2, 0))
+    write_images(tmp_path / 'lspet' / 'images', 5, [(200, 210), (220, 230), (240, 250)])
+    return tmp_path, (points, flags), (more, labeled)
 
 
 def savemat_of(path, **variables):
@@ -74,10 +74,10 @@ def test_lsp_files(lsp):
     written = convert_lsp(root)
     names = ['lsp_train', 'lsp_test', 'lspet_train', 'lsp_lspet_train']
     assert written == [root / 'annotations' / f'{name}.json' for name in names]
-    pictures = [[image['file_name'] for image in read(path)[0]['images']] for path in written]
+    images = [[image['file_name'] for image in read(path)[0]['images']] for path in written]
     first, second = [[f'lsp/images/im000{n}.jpg' for n in pair] for pair in ((1, 2), (3, 4))]
     more = [f'lspet/images/im0000{n}.jpg' for n in (1, 2, 3)]
-    assert pictures == [first, second, more, first + more]
+    assert images == [first, second, more, first + more]
     for path in written:
         content, people, _ = read(path)
         assert [person['image_id'] for person in people] == [image['id'] for image in content['images']]
@@ -87,7 +87,7 @@ def test_lsp_files(lsp):
         assert {person['category_id'] for person in people} == {1}
 
 
-def test_lsp_joints_are_all_labelled(lsp):
+def test_lsp_joints_are_all_labeled(lsp):
     """Its flag says occluded; pixels are counted from 0."""
     root, (points, occluded), _ = lsp
     paths = convert_lsp(root)
@@ -98,21 +98,21 @@ def test_lsp_joints_are_all_labelled(lsp):
         assert [person['num_keypoints'] for person in people] == [14, 14]
 
 
-def test_lspet_joints_are_labelled_where_the_flag_says_so(lsp):
-    root, _, (points, labelled) = lsp
+def test_lspet_joints_are_labeled_where_the_flag_says_so(lsp):
+    root, _, (points, labeled) = lsp
     _, people, keypoints = read(convert_lsp(root)[2])
-    np.testing.assert_array_equal(keypoints[..., 2], 2 * labelled)
-    np.testing.assert_allclose(keypoints[..., :2], (points - 1) * labelled[..., None], atol=6e-4)
-    assert [person['num_keypoints'] for person in people] == labelled.sum(1).tolist()
+    np.testing.assert_array_equal(keypoints[..., 2], 2 * labeled)
+    np.testing.assert_allclose(keypoints[..., :2], (points - 1) * labeled[..., None], atol=6e-4)
+    assert [person['num_keypoints'] for person in people] == labeled.sum(1).tolist()
 
 
 def test_lsp_boxes(lsp):
-    """LSP's whole pictures; squares around LSPET's labelled joints; areas of the joints' extents."""
-    root, (lsp_points, _), (points, labelled) = lsp
+    """LSP's whole images; squares around LSPET's labeled joints; areas of the joints' extents."""
+    root, (lsp_points, _), (points, labeled) = lsp
     paths = convert_lsp(root)
     assert [person['bbox'] for person in read(paths[1])[1]] == [[0, 0, 120, 140], [0, 0, 130, 150]]
     for n, person in enumerate(read(paths[2])[1]):
-        known = points[n][labelled[n] > 0] - 1
+        known = points[n][labeled[n] > 0] - 1
         middle, extent = (known.min(0) + known.max(0)) / 2, np.ptp(known, axis=0)
         left, top, width, height = person['bbox']
         assert width == height == pytest.approx(1.25 * extent.max(), abs=1e-3)
@@ -137,19 +137,19 @@ def test_without_lspet(lsp, capsys):
 
 
 def test_lspet_person_without_a_label(lsp, capsys):
-    root, _, (points, labelled) = lsp
-    labelled[1] = 0
-    labelled[2] = np.arange(14) == 5
-    savemat_of(root / 'lspet' / 'joints.mat', joints=np.dstack([points, labelled]).transpose(1, 2, 0))
+    root, _, (points, labeled) = lsp
+    labeled[1] = 0
+    labeled[2] = np.arange(14) == 5
+    savemat_of(root / 'lspet' / 'joints.mat', joints=np.dstack([points, labeled]).transpose(1, 2, 0))
     content, people, _ = read(convert_lsp(root)[2])
     assert [image['file_name'][-5] for image in content['images']] == ['1', '3']
     assert people[1]['bbox'] == [0, 0, 240, 250]  # one joint has no extent
     printed = capsys.readouterr().out
-    assert 'person 2 has no labelled joint and is left out' in printed
+    assert 'person 2 has no labeled joint and is left out' in printed
     assert 'has 3 people, and the release 10000' in printed
 
 
-def test_nan_is_not_labelled(lsp):
+def test_nan_is_not_labeled(lsp):
     root, (points, flags), _ = lsp
     points[0, 3, 1] = np.nan
     savemat_of(root / 'lsp' / 'joints.mat', joints=np.concatenate([points, flags[..., None]], 2).T)
@@ -165,7 +165,7 @@ def run_tool(monkeypatch, name, *arguments):
 
 def test_lsp_tool(lsp, monkeypatch, capsys):
     run_tool(monkeypatch, 'lsp_to_coco.py', lsp[0], '--origin', '0')
-    assert 'lsp_lspet_train.json: 5 people in 5 pictures' in capsys.readouterr().out
+    assert 'lsp_lspet_train.json: 5 people in 5 images' in capsys.readouterr().out
     expected = (lsp[0] / 'annotations' / 'lsp_test.json').read_bytes()
     assert convert_lsp(lsp[0], origin=0)[1].read_bytes() == expected
 
@@ -176,13 +176,13 @@ def test_lsp_tool(lsp, monkeypatch, capsys):
 FIELDS = ['poselet_hit_idx', 'moviename', 'coords', 'filepath', 'imgdims', 'currframe', 'torsobox', 'istrain', 'istest']
 
 
-def example(number, train, left_first=False, centre=360.0):
-    """An entry of examples.mat; its joints stand around a centre. ``left_first``: seen from behind."""
+def example(number, train, left_first=False, center=360.0):
+    """An entry of examples.mat; its joints stand around a center. ``left_first``: seen from behind."""
     coords = np.full((2, 29), np.nan)
     rng = np.random.default_rng(number)
     for name, column in FLIC.items():
         side = {'l': 40, 'r': -40, 'n': 0}[name[0]] * (-1 if left_first else 1)
-        coords[:, column - 1] = centre + side + rng.uniform(-10, 10), rng.uniform(100, 400)
+        coords[:, column - 1] = center + side + rng.uniform(-10, 10), rng.uniform(100, 400)
     return dict(
         poselet_hit_idx=np.array([3, 7], np.uint16),
         moviename='film',
@@ -190,7 +190,7 @@ def example(number, train, left_first=False, centre=360.0):
         filepath=f'film-{number:08d}.jpg',
         imgdims=np.array([480, 720, 3], np.uint16),
         currframe=np.uint16(number),
-        torsobox=np.array([centre - 30, 150, centre + 50, 300], np.float32),
+        torsobox=np.array([center - 30, 150, center + 50, 300], np.float32),
         istrain=np.uint8(train),
         istest=np.uint8(not train),
     )
@@ -208,8 +208,8 @@ def write_examples(root, examples):
 
 @pytest.fixture
 def flic(tmp_path):
-    """Two for training, of whom the second is seen from behind, and two for testing, in one picture."""
-    people = [example(1, True), example(2, True, left_first=True), example(3, False, centre=70.5), example(4, False)]
+    """Two for training, of whom the second is seen from behind, and two for testing, in one image."""
+    people = [example(1, True), example(2, True, left_first=True), example(3, False, center=70.5), example(4, False)]
     people[3]['filepath'] = people[2]['filepath']
     return tmp_path, write_examples(tmp_path, people)
 
@@ -246,9 +246,9 @@ def test_flic_joints(flic):
 
 
 def test_flic_crops(flic):
-    """Squares of 440 pixels, centred on the torso's box in x and on the picture in y; they may reach beyond it."""
+    """Squares of 440 pixels, centerd on the torso's box in x and on the image in y; they may reach beyond it."""
     boxes = [person['bbox'] for path in convert_flic(flic[0])[:2] for person in read(path)[1]]
-    # the middle of the torso's box is 10 right of the centre, and pixels are counted from 0
+    # the middle of the torso's box is 10 right of the center, and pixels are counted from 0
     assert boxes[2] == [70.5 + 10 - 220 - 1, 19, 440, 440]
     assert boxes[0] == boxes[1] == boxes[3] == [149, 19, 440, 440]
     (box, *_) = [person['bbox'] for person in read(convert_flic(flic[0], origin=0, crop_side=480)[0])[1]]
@@ -257,7 +257,7 @@ def test_flic_crops(flic):
         convert_flic(flic[0], crop_side=0)
 
 
-def test_flic_unlabelled_and_unused(tmp_path):
+def test_flic_unlabeled_and_unused(tmp_path):
     people = [example(1, True), example(2, True), example(3, False)]
     people[0]['coords'][0, FLIC['nose'] - 1] = np.nan
     people[1]['istrain'] = np.uint8(0)  # neither trained nor tested on
@@ -277,7 +277,7 @@ def test_flic_single_example(tmp_path):
 
 def test_flic_tool(flic, monkeypatch, capsys):
     run_tool(monkeypatch, 'flic_to_coco.py', flic[0], '--crop-side', '480')
-    assert 'flic_observer_test.json: 2 people in 1 pictures' in capsys.readouterr().out
+    assert 'flic_observer_test.json: 2 people in 1 images' in capsys.readouterr().out
     assert read(flic[0] / 'annotations' / 'flic_person_train.json')[1][0]['bbox'][2:] == [480, 480]
 
 
@@ -359,17 +359,17 @@ def test_lspet_in_the_layout_of_lsp(lsp):
     assert not (root / 'annotations').exists()
 
 
-def test_missing_picture(lsp):
+def test_missing_image(lsp):
     path = lsp[0] / 'lsp' / 'images' / 'im0003.jpg'
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=f'{path} must be a picture, .* does not exist'):
+    with pytest.raises(FileNotFoundError, match=f'{path} must be an image, .* does not exist'):
         convert_lsp(lsp[0])
 
 
-def test_unreadable_picture(lsp):
+def test_unreadable_image(lsp):
     path = lsp[0] / 'lspet' / 'images' / 'im00002.jpg'
-    path.write_text('no picture')
-    with pytest.raises(ValueError, match=f'{path} must be a picture, got a file that OpenCV cannot read'):
+    path.write_text('no image')
+    with pytest.raises(ValueError, match=f'{path} must be an image, got a file that OpenCV cannot read'):
         convert_lsp(lsp[0])
 
 

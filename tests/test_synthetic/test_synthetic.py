@@ -16,17 +16,17 @@ from xtcocotools.cocoeval import COCOeval
 
 from mmpose_ext.synthetic import dataset as api
 from mmpose_ext.synthetic import poses, scene, skeleton
-from mmpose_ext.synthetic.annotations import annotate, joint_visibility
 from mmpose_ext.synthetic.appearance import sample_appearance
 from mmpose_ext.synthetic.background import sample_room
+from mmpose_ext.synthetic.coco_annotations import annotate, joint_visibility
 from mmpose_ext.synthetic.dataset import make_synthetic_dataset
+from mmpose_ext.synthetic.image import draw_image, draw_scene
 from mmpose_ext.synthetic.mesh import body_mesh, pose_vertices
-from mmpose_ext.synthetic.persons import Body, place
-from mmpose_ext.synthetic.picture import draw_picture, draw_scene
+from mmpose_ext.synthetic.person import Body, place
 from mmpose_ext.synthetic.props import Prop, box
 from mmpose_ext.synthetic.render import Light, Surfaces, render
 from mmpose_ext.synthetic.scene import Scene, SceneOptions, scene_surfaces
-from mmpose_ext.synthetic.view import Camera
+from mmpose_ext.synthetic.scene_camera import SceneCamera
 
 OPTIONS = SceneOptions()
 SIZE = (OPTIONS.width, OPTIONS.height)
@@ -47,13 +47,13 @@ def upright(seed: int = 0, angles: np.ndarray | None = None) -> Body:
     posture = skeleton.forward_kinematics(angles, shape)
     pose = poses.Pose('standing', angles, None, posture)
     appearance = sample_appearance(rng)
-    vertices = pose_vertices(body_mesh(), shape, posture, appearance.widen)
+    vertices = pose_vertices(body_mesh(), shape, posture, appearance.looseness)
     return Body(shape, pose, appearance, vertices, skeleton.coco_joints(posture, shape))
 
 
-def camera(**changes) -> Camera:
-    values = dict(focal=(380.0, 380.0), centre=(159.5, 127.5), height=0.9, pitch=0.0)
-    return Camera(**(values | changes))
+def camera(**changes) -> SceneCamera:
+    values = dict(focal=(380.0, 380.0), center=(159.5, 127.5), height=0.9, pitch=0.0)
+    return SceneCamera(**(values | changes))
 
 
 def stage(people, things=(), view=None, options=OPTIONS) -> tuple[Scene, np.ndarray, object]:
@@ -124,7 +124,7 @@ def test_body_argument_errors():
 
 
 def test_looks_are_the_same_left_and_right():
-    """So a mirrored picture with left and right exchanged is again a valid one."""
+    """So a mirrored image with left and right exchanged is again a valid one."""
     mesh = body_mesh()
     for seed in range(20):
         look = sample_appearance(np.random.default_rng(seed))
@@ -135,14 +135,14 @@ def test_looks_are_the_same_left_and_right():
                 for side in np.unique(mesh.along[here]):
                     left, right = here & (mesh.along == side), mirror & (mesh.along == side)
                     np.testing.assert_array_equal(
-                        np.sort(look.colours[left], axis=0), np.sort(look.colours[right], axis=0)
+                        np.sort(look.colors[left], axis=0), np.sort(look.colors[right], axis=0)
                     )
         for name in ('trunk', 'head', 'hair', 'skirt'):
             here = mesh.part == mesh.names.index(name)
             key = {(y, a): i for i, y, a in zip(np.flatnonzero(here), mesh.along[here], mesh.angle[here], strict=True)}
             for (y, a), i in key.items():
                 j = key[y, -a]
-                np.testing.assert_array_equal(look.colours[i], look.colours[j])
+                np.testing.assert_array_equal(look.colors[i], look.colors[j])
                 assert look.drawn[i] == look.drawn[j]
 
 
@@ -150,19 +150,19 @@ def test_looks_are_the_same_left_and_right():
 
 
 def test_pixels_follow_sub_pixel_positions():
-    """The centroid of a drawn square is its projected centre, to a twentieth of a pixel."""
+    """The centroid of a drawn square is its projected center, to a twentieth of a pixel."""
     view = camera()
     rng = np.random.default_rng(0)
     none = np.zeros(1, dtype=bool)
     for _ in range(20):
-        centre = np.array([*rng.uniform(-0.6, 0.6, 2), 4.0]) - [0, view.height, 0]
-        corners = centre + np.array([(-0.2, 0.2, 0), (0.2, 0.2, 0), (0.2, -0.2, 0), (-0.2, -0.2, 0)])
+        center = np.array([*rng.uniform(-0.6, 0.6, 2), 4.0]) - [0, view.height, 0]
+        corners = center + np.array([(-0.2, 0.2, 0), (0.2, 0.2, 0), (0.2, -0.2, 0), (-0.2, -0.2, 0)])
         one = Surfaces(corners, np.array([[0, 1, 2, 3]]), np.full((1, 3), 200.0), np.ones(1, int), -np.ones(1, int),
                        none, none)  # fmt: skip
         share = render(one, view, LIGHT, SIZE).pixels[..., 3].astype(float)
         rows, columns = np.indices(share.shape)
         found = np.array([(share * columns).sum(), (share * rows).sum()]) / share.sum()
-        np.testing.assert_allclose(found, view.project(view.to_camera(centre)), atol=0.17)
+        np.testing.assert_allclose(found, view.project(view.to_camera(center)), atol=0.17)
         np.testing.assert_allclose(share.sum() / 255, (0.4 * 380 / 4) ** 2, rtol=0.03)
 
 
@@ -171,7 +171,7 @@ def test_a_limb_is_drawn_round_its_joints():
     body = upright()
     offsets = []
     for step in np.linspace(0, 1, 9)[:-1]:
-        view = camera(centre=(159.5 + step, 127.5 + step))
+        view = camera(center=(159.5 + step, 127.5 + step))
         person = place(body, 0.0, 3.5, 0.0)
         rendered = stage([person], view=view)[2]
         share = rendered.masks(1)[0].astype(float)
@@ -221,7 +221,7 @@ def test_everything_is_visible_from_the_front():
     ('yaw', 'hidden', 'visible'),
     [
         (np.pi, {'nose', 'left_eye', 'right_eye'}, {'left_shoulder', 'right_shoulder', 'left_knee', 'right_elbow'}),
-        # turned to the picture's right, the person shows the right side
+        # turned to the image's right, the person shows the right side
         (np.pi / 2, {'left_hip', 'left_shoulder', 'left_ear'}, {'nose', 'right_shoulder', 'right_hip', 'right_knee'}),
         (-np.pi / 2, {'right_hip', 'right_shoulder', 'right_ear'}, {'nose', 'left_shoulder', 'left_hip', 'left_knee'}),
     ],
@@ -233,7 +233,7 @@ def test_the_own_body_hides_joints(yaw, hidden, visible):
     assert {name: seen[name] for name in visible} == dict.fromkeys(visible, 2)
 
 
-def test_left_is_the_pictures_right_from_the_front():
+def test_left_is_the_images_right_from_the_front():
     for yaw, sign in ((0.0, 1), (np.pi, -1)):
         person = place(upright(), 0.0, 3.2, yaw)
         joints = camera().project(camera().to_camera(person.joints))
@@ -259,7 +259,7 @@ def test_another_person_hides_joints():
     assert flags(made, rendered, 2)['left_hip'] == 2
 
 
-def test_outside_the_picture():
+def test_outside_the_image():
     """Half outside: 0, 0, 0 in 2D, still there in 3D."""
     made, _, rendered = stage([place(upright(), 1.32, 3.2, 0.0)])
     (entry,) = annotate(rendered, made.camera, made.people, SIZE)
@@ -297,8 +297,8 @@ def test_labels_of_random_scenes(index):
         assert entry['area'] == coco_mask.area(encoded)
         np.testing.assert_array_equal(entry['bbox'], coco_mask.toBbox(encoded))
         points, solid = np.array(entry['keypoints']).reshape(17, 3), np.array(entry['keypoints_3d'])
-        focal, centre = np.array(entry['camera']['f']), np.array(entry['camera']['c'])
-        projected = solid[:, :2] / solid[:, 2:] * focal + centre
+        focal, center = np.array(entry['camera']['f']), np.array(entry['camera']['c'])
+        projected = solid[:, :2] / solid[:, 2:] * focal + center
         shown = points[:, 2] > 0
         np.testing.assert_allclose(points[shown, :2], projected[shown], atol=0.01)
         inside = ((projected >= 0) & (projected <= np.array(SIZE) - 1)).all(axis=1)
@@ -318,17 +318,17 @@ def test_surfaces_of_a_scene_without_things():
     assert len(scene_surfaces(Scene(camera(), LIGHT, None, [person], [empty])).owner) == len(surfaces.owner)
 
 
-# ------------------------------------------------------------------------------------------------ pictures
+# ------------------------------------------------------------------------------------------------ images
 
 
-def test_a_picture_depends_on_seed_split_and_number_alone():
-    first = draw_picture(0, 'train', 3, OPTIONS)
+def test_a_image_depends_on_seed_split_and_number_alone():
+    first = draw_image(0, 'train', 3, OPTIONS)
     others = [
-        draw_picture(0, 'train', 4, OPTIONS),
-        draw_picture(0, 'val', 3, OPTIONS),
-        draw_picture(1, 'train', 3, OPTIONS),
+        draw_image(0, 'train', 4, OPTIONS),
+        draw_image(0, 'val', 3, OPTIONS),
+        draw_image(1, 'train', 3, OPTIONS),
     ]
-    again = draw_picture(0, 'train', 3, OPTIONS)
+    again = draw_image(0, 'train', 3, OPTIONS)
     np.testing.assert_array_equal(first.pixels, again.pixels)
     assert first.annotations == again.annotations
     for other in others:
@@ -339,9 +339,9 @@ def test_a_picture_depends_on_seed_split_and_number_alone():
 
 @pytest.mark.parametrize('size', [(64, 64), (200, 96), (97, 131)])
 def test_other_sizes(size):
-    picture = draw_picture(0, 'train', 0, SceneOptions(width=size[0], height=size[1]))
-    assert picture.pixels.shape == (size[1], size[0], 3)
-    for entry in picture.annotations:
+    image = draw_image(0, 'train', 0, SceneOptions(width=size[0], height=size[1]))
+    assert image.pixels.shape == (size[1], size[0], 3)
+    for entry in image.annotations:
         x, y, w, h = entry['bbox']
         assert x + w <= size[0] and y + h <= size[1]
 
@@ -362,9 +362,9 @@ def test_option_errors(changes, text):
 
 
 @pytest.mark.parametrize(('arguments', 'text'), [((0, 'test', 0), 'split must be'), ((-1, 'val', 0), 'seed and index')])
-def test_picture_argument_errors(arguments, text):
+def test_image_argument_errors(arguments, text):
     with pytest.raises(ValueError, match=text):
-        draw_picture(*arguments, OPTIONS)
+        draw_image(*arguments, OPTIONS)
 
 
 # ------------------------------------------------------------------------------------------------ files
@@ -482,7 +482,7 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
 def test_foreign_folders_are_left_alone(tmp_path):
     (tmp_path / 'train').mkdir()
     (tmp_path / 'train' / '000000.jpg').write_bytes(b'mine')
-    with pytest.raises(ValueError, match='out_dir must be new, empty or an earlier synthetic data set'):
+    with pytest.raises(ValueError, match='out_dir must be new, empty or an earlier synthetic dataset'):
         make_synthetic_dataset(tmp_path, 2, 1)
     assert contents(tmp_path) == {'train/000000.jpg': b'mine'}
     with pytest.raises(ValueError, match='out_dir must be a folder, got the file'):

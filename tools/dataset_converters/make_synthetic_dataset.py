@@ -1,4 +1,4 @@
-"""Draw a data set of synthetic people in COCO's key point format."""
+"""Draw a dataset of synthetic people in COCO's keypoint format."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,8 @@ from mmpose_ext.synthetic.dataset import make_synthetic_dataset
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('out_dir', type=Path, help='a new folder, or one this tool wrote before')
-    parser.add_argument('--num-train', type=int, default=3500, help='training pictures (default: %(default)s)')
-    parser.add_argument('--num-val', type=int, default=500, help='validation pictures (default: %(default)s)')
+    parser.add_argument('--num-train', type=int, default=3500, help='training images (default: %(default)s)')
+    parser.add_argument('--num-val', type=int, default=500, help='validation images (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='the same seed gives the same bytes (default: %(default)s)')
     parser.add_argument('--workers', type=int, default=1, help='processes (default: %(default)s)')
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Draw the people of a data set as the network gets them, with the target maps of the config's codec."""
+"""Draw the people of a dataset as the network gets them, with the target maps of the config's codec."""
 
 import argparse
 
@@ -10,13 +10,13 @@ from mmpose_ext.lab.visualization.browse import MODES, PHASES, browse
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='path of the config')
-    parser.add_argument('--output-dir', help='folder for the pictures [none are written]')
-    parser.add_argument('--phase', choices=PHASES, default='train', help='whose data set and pipeline [train]')
+    parser.add_argument('--output-dir', help='folder for the images [none are written]')
+    parser.add_argument('--phase', choices=PHASES, default='train', help='whose dataset and pipeline [train]')
     parser.add_argument(
         '--mode',
         choices=MODES,
         default='transformed',
-        help='the annotated picture, the input beside the maximum of its targets, or the target of every joint '
+        help='the annotated image, the input beside the maximum of its targets, or the target of every joint '
         '[transformed]',
     )
     parser.add_argument(
@@ -32,4 +32,4 @@ def parse_args() -> argparse.Namespace:
 
 if __name__ == '__main__':
     files = browse(**vars(parse_args()))
-    print(f'{len(files)} pictures written')
+    print(f'{len(files)} images written')

@@ -1,4 +1,4 @@
-"""Say what is missing or wrong in the data sets of a top-down config, before a training starts."""
+"""Say what is missing or wrong in the datasets of a top-down config, before a training starts."""
 
 import argparse
 import shutil
@@ -13,7 +13,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, epilog='The exit status is 1 if an error was found.')
     parser.add_argument('config', help='path of the config')
     parser.add_argument(
-        '--samples', type=int, default=64, help='pictures to open and people to transform, of each data set [64]'
+        '--samples', type=int, default=64, help='images to open and people to transform, of each dataset [64]'
     )
     parser.add_argument('--checkpoint', help='trained weights, to see the scores to expect [random weights]')
     parser.add_argument('--seed', type=int, default=0, help='of the choice of samples [0]')

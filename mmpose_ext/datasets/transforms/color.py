@@ -1,4 +1,4 @@
-"""Changes of colour."""
+"""Changes of color."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ __all__ = ['RandomChannelScale']
 
 @TRANSFORMS.register_module()
 class RandomChannelScale(BaseTransform):
-    """Multiply each colour channel by a number of its own.
+    """Multiply each color channel by a number of its own.
 
-    The "colour 20 %" of the programs of integral regression and of residual log-likelihood estimation on Human3.6M:
+    The "color 20 %" of the programs of integral regression and of residual log-likelihood estimation on Human3.6M:
     numbers from 1 - .2 to 1 + .2, uniform; what then exceeds the range of a pixel is cut off.
 
     Args:
@@ -41,8 +41,8 @@ class RandomChannelScale(BaseTransform):
         Args:
             results: With ``img``.
         """
-        picture = results['img']
-        results['img'] = np.clip(picture * self._draw(picture.shape[-1]), 0, 255).astype(picture.dtype)
+        image = results['img']
+        results['img'] = np.clip(image * self._draw(image.shape[-1]), 0, 255).astype(image.dtype)
         return results
 
     def __repr__(self) -> str:

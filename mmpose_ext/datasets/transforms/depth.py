@@ -15,8 +15,8 @@ __all__ = ['UnknownDepth']
 class UnknownDepth(BaseTransform):
     """Give keypoints a depth that is not known: NaN, which the 3D codecs and losses leave out.
 
-    It turns the samples of any 2D data set into partners of a 3D one, for batches of both, and those of a 3D one into
-    2D ones. Put it into the pipeline of the data set, behind a ``KeypointConverter``, which keeps two columns only.
+    It turns the samples of any 2D dataset into partners of a 3D one, for batches of both, and those of a 3D one into
+    2D ones. Put it into the pipeline of the dataset, behind a ``KeypointConverter``, which keeps two columns only.
     """
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -25,11 +25,11 @@ def draw_shares(ids: Sequence[int], joints: int, seed: int) -> npt.NDArray[np.fl
 
 @TRANSFORMS.register_module()
 class DropLabels(BaseTransform):
-    """Take the labels of some joints, or of some people, away: they become joints that nobody has labelled.
+    """Take the labels of some joints, or of some people, away: they become joints that nobody has labeled.
 
     Which ones is decided by the id of the annotation: the same in every epoch, run and process. With the same seed a
     larger ratio drops what a smaller one does, and more. Points stay where they are and lose their visibility, so that
-    every codec and loss treats them as unlabelled. Put it first in the training's pipeline, behind the loading.
+    every codec and loss treats them as unlabeled. Put it first in the training's pipeline, behind the loading.
 
     Args:
         ratio: Share of the labels to drop, 0 to 1: every label is dropped with this probability.
@@ -56,7 +56,7 @@ class DropLabels(BaseTransform):
         Args:
             results: Of one person or of N, with ``id``, one or N annotation ids.
         """
-        visible = np.array(results['keypoints_visible'])  # the data set keeps its own
+        visible = np.array(results['keypoints_visible'])  # the dataset keeps its own
         ids = np.atleast_1d(results.get('id', ())).tolist()
         if len(ids) != len(visible):
             raise ValueError(f"'id' must be an annotation's for each of {len(visible)} people, got {results.get('id')}")

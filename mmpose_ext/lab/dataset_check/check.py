@@ -17,9 +17,9 @@ from mmengine.runner import set_random_seed
 from mmpose_ext.registry import DATASETS
 
 from .codec import build_codec, check_codec
-from .depths import check_depths
+from .depth_range import check_depths
 from .evaluation import check_evaluator, uses_area
-from .files import Pictures, check_overlap
+from .files import Images, check_overlap
 from .findings import Finding
 from .metainfo import check_joint_count, check_metainfo
 from .model import build_model, check_loss, check_scores
@@ -42,14 +42,14 @@ def check_dataset(
 ) -> list[Finding]:
     """Look for what would make a training with a top-down config fail, learn nothing or be measured wrongly.
 
-    Files and annotations are checked as they are, before MMPose's data sets are built, so that a fault is named
+    Files and annotations are checked as they are, before MMPose's datasets are built, so that a fault is named
     instead of ending in a traceback. Then people go through the pipelines, the codec and the model. Nothing is
     downloaded or written. The seeds of numpy and torch are set.
 
     Args:
         config: Path of the config.
         cfg_options: Values by dotted key, merged into the config.
-        samples: Pictures to open and people to transform, of each data set.
+        samples: Images to open and people to transform, of each dataset.
         checkpoint: Path of trained weights, for the scores to expect; None: random weights.
         seed: Of the choice of samples and of the augmentation.
 
@@ -95,7 +95,7 @@ class _Check:
         self.cfg, self.samples, self.rng = cfg, samples, rng
         self.findings: list[Finding] = []
         self.head: Mapping[str, Any] = (cfg.get('model') or {}).get('head') or {}
-        self.pictures: dict[str, Pictures] = {}
+        self.images: dict[str, Images] = {}
         self.items: dict[str, list[dict[str, Any]]] = {}
         metrics = [*self._evaluators('val'), *self._evaluators('test')]
         coco = next((one for one in metrics if type_name(one) == 'CocoMetric'), None)
@@ -109,12 +109,12 @@ class _Check:
             self.findings.append(Finding('warning', 'config', 'config', 'the config has no train_dataloader'))
         for phase in phases:
             if phase == 'test' and 'val' in phases and self._same_as_val():
-                self.findings.append(Finding('ok', 'config', 'test', 'the same data set and evaluator as val'))
+                self.findings.append(Finding('ok', 'config', 'test', 'the same dataset and evaluator as val'))
                 continue
             self._check_phase(phase)
-        if 'train' in self.pictures:
-            for phase in sorted(set(self.pictures) - {'train'}, key=_PHASES.index):
-                overlap = check_overlap(self.pictures['train'], self.pictures[phase], self.samples, phase)
+        if 'train' in self.images:
+            for phase in sorted(set(self.images) - {'train'}, key=_PHASES.index):
+                overlap = check_overlap(self.images['train'], self.images[phase], self.samples, phase)
                 self.findings += overlap
         self._check_model(checkpoint)
         return self.findings
@@ -130,7 +130,7 @@ class _Check:
         return [*evaluators] if isinstance(evaluators, list | tuple) else [evaluators]
 
     def _check_phase(self, phase: str) -> None:
-        """One loader: each of its data sets as it is on disk, then the whole as MMPose builds it."""
+        """One loader: each of its datasets as it is on disk, then the whole as MMPose builds it."""
         config = self.cfg[f'{phase}_dataloader'].dataset
         before = len(self.findings)
         parts = list(leaves(config))
@@ -155,17 +155,17 @@ class _Check:
         self.findings += findings
         if source is None:
             return
-        records, pictures, findings = read_source(source, self.samples, self.rng)
+        records, images, findings = read_source(source, self.samples, self.rng)
         self.findings += findings
         evaluators = self._evaluators(phase) if phase != 'train' else []
         if phase != 'train':
             self.findings += check_evaluator(evaluators, part, str(source.dataset.ann_file), phase)
         if records is not None:
             self.findings += check_annotations(source, records, predicted, uses_area(evaluators))
-        if pictures is not None:
-            known = self.pictures.get(phase, Pictures([], np.zeros(0, bool)))
-            exist = np.concatenate([known.exist, pictures.exist])
-            self.pictures[phase] = Pictures([*known.paths, *pictures.paths], exist)
+        if images is not None:
+            known = self.images.get(phase, Images([], np.zeros(0, bool)))
+            exist = np.concatenate([known.exist, images.exist])
+            self.images[phase] = Images([*known.paths, *images.paths], exist)
 
     def _draw(self, config: Mapping[str, Any], phase: str, detected: bool) -> None:
         """Run people through the pipeline of a phase and look at their joints."""
@@ -178,8 +178,8 @@ class _Check:
                 step['pack_transformed'] = True
         try:
             dataset = DATASETS.build(config)
-        except (Exception, SystemExit) as error:  # data sets raise and assert what they like
-            what = f'the data set cannot be built: {describe_error(error)}'
+        except (Exception, SystemExit) as error:  # datasets raise and assert what they like
+            what = f'the dataset cannot be built: {describe_error(error)}'
             self.findings.append(Finding('error', 'dataset', phase, what))
             return
         if hasattr(dataset, 'datasets'):  # a combination has a metainfo of its own

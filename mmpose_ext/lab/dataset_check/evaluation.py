@@ -1,4 +1,4 @@
-"""The evaluator and the detected boxes of a config against the data set that is evaluated."""
+"""The evaluator and the detected boxes of a config against the dataset that is evaluated."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,12 +24,12 @@ def check_evaluator(
 
     Args:
         evaluators: Configs of the evaluators.
-        dataset: Config of the data set.
+        dataset: Config of the dataset.
         ann_file: Its annotation file, as MMPose opens it.
         where: 'val' or 'test'.
     """
     if not evaluators:
-        what = f'{where}_dataloader has a data set and {where}_evaluator is empty'
+        what = f'{where}_dataloader has a dataset and {where}_evaluator is empty'
         return [Finding('error', 'evaluator', where, what, 'MMEngine wants both or neither')]
     findings = []
     for one in evaluators:
@@ -37,12 +37,12 @@ def check_evaluator(
         if name == 'CocoMetric':
             findings += _check_coco_metric(one, dataset, ann_file, where)
         elif name in ('MpiiPCKAccuracy', 'PCKhAccuracy') and not dataset.get('headbox_file'):
-            advice = "set headbox_file='<data_root>annotations/mpii_gt_val.mat' in the data set"
-            what = f'{name} divides by the size of the head, and the data set has no headbox_file'
+            advice = "set headbox_file='<data_root>annotations/mpii_gt_val.mat' in the dataset"
+            what = f'{name} divides by the size of the head, and the dataset has no headbox_file'
             findings.append(Finding('error', 'evaluator', where, what, advice))
     if not dataset.get('test_mode', False):
         advice = 'in training mode a person that cannot be loaded is replaced by a random other one'
-        findings.append(Finding('warning', 'test-mode', where, 'the data set has no test_mode=True', advice))
+        findings.append(Finding('warning', 'test-mode', where, 'the dataset has no test_mode=True', advice))
     return findings
 
 
@@ -54,13 +54,13 @@ def _check_coco_metric(
     if truth is not None and Path(truth).absolute().resolve() != Path(ann_file).absolute().resolve():
         what = f'CocoMetric measures against {truth}, but the people are those of {ann_file}'
         advice = (
-            f'name the same file in {where}_evaluator.ann_file and {where}_dataloader.dataset: foreign pictures stop '
+            f'name the same file in {where}_evaluator.ann_file and {where}_dataloader.dataset: foreign images stop '
             'the evaluation, missing ones count as not found'
         )
         findings.append(Finding('error', 'evaluator-ann-file', where, what, advice))
     parts = [name for name in ('indices', 'sample_interval') if dataset.get(name) not in (None, 1)]
     if parts and truth is not None:
-        what = f'the data set takes a part of the annotations ({examples(parts)}), CocoMetric all of them'
+        what = f'the dataset takes a part of the annotations ({examples(parts)}), CocoMetric all of them'
         findings.append(
             Finding('warning', 'evaluator-part', where, what, 'the AP will be too low: write a smaller file')
         )
@@ -68,12 +68,12 @@ def _check_coco_metric(
 
 
 def check_bbox_file(detections: Any, records: Records, min_score: float, where: str) -> list[Finding]:
-    """Detected boxes: keys, pictures, category, sizes, scores, and how many of the people they cover.
+    """Detected boxes: keys, images, category, sizes, scores, and how many of the people they cover.
 
     Args:
         detections: What the json file holds.
-        records: The annotations of the same pictures.
-        min_score: The data set's ``filter_cfg.bbox_score_thr``, or 0.
+        records: The annotations of the same images.
+        min_score: The dataset's ``filter_cfg.bbox_score_thr``, or 0.
         where: 'val' or 'test'.
     """
     keys = ('image_id', 'category_id', 'bbox', 'score')
@@ -125,16 +125,16 @@ def _check_detected(
         level = 'error' if not np.isfinite(boxes).all() else by_share(bad.sum(), len(boxes), 0.05)
         findings.append(Finding(level, 'bbox-empty', where, what, 'a box is [left, top, width, height]'))
     boxes[:, 2:] += boxes[:, :2]
-    picture = np.array([index[box['image_id']] for box in detections])
+    image = np.array([index[box['image_id']] for box in detections])
     found, total = 0, 0
     for place in np.unique(records.image):
-        wanted = (records.image == place) & records.labelled.any(1) & ~records.crowd
+        wanted = (records.image == place) & records.labeled.any(1) & ~records.crowd
         total += int(wanted.sum())
-        overlap = _iou(records.boxes[wanted], boxes[(picture == place) & ~bad])
+        overlap = _iou(records.boxes[wanted], boxes[(image == place) & ~bad])
         found += int((overlap.max(1, initial=0) > 0.5).sum())
     text = f'{len(detections)} boxes; {percent(found, total)} of {total} people have one of IoU > .5'
     if total and found < 0.5 * total:
-        advice = 'the others cannot be found; are boxes [left, top, width, height] and of these pictures?'
+        advice = 'the others cannot be found; are boxes [left, top, width, height] and of these images?'
         return [*findings, Finding('warning', 'bbox-recall', where, text, advice)]
     return [*findings, Finding('info', 'bbox-recall', where, text)]
 

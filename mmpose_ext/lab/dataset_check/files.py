@@ -1,4 +1,4 @@
-"""Whether the files of a data set are there and can be read."""
+"""Whether the files of a dataset are there and can be read."""
 
 import filecmp
 import json
@@ -12,14 +12,14 @@ import numpy as np
 
 from .findings import Finding, by_share, examples
 
-__all__ = ['Pictures', 'check_file', 'check_overlap', 'check_pictures', 'is_remote', 'open_pictures', 'read_json']
+__all__ = ['Images', 'check_file', 'check_images', 'check_overlap', 'is_remote', 'open_images', 'read_json']
 
 _WHERE_FROM = 'docs/datasets.md says where to get the data and how its folder must look'
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures of a data set: their paths, and which of them are files."""
+class Images:
+    """The images of a dataset: their paths, and which of them are files."""
 
     paths: Sequence[str]
     exist: np.ndarray
@@ -66,11 +66,11 @@ def read_json(path: str, kind: str, where: str) -> tuple[Any, list[Finding]]:
         return None, [Finding('error', 'json', where, what, advice)]
 
 
-def check_pictures(folder: str, names: Sequence[str], where: str) -> tuple[Pictures, list[Finding]]:
-    """Look for every picture by listing the folders, which takes a second also for COCO's 118 000.
+def check_images(folder: str, names: Sequence[str], where: str) -> tuple[Images, list[Finding]]:
+    """Look for every image by listing the folders, which takes a second also for COCO's 118 000.
 
     Args:
-        folder: The data set's folder of pictures.
+        folder: The dataset's folder of images.
         names: File names below it, as the annotations have them.
         where: 'train', 'val' or 'test'.
     """
@@ -79,12 +79,12 @@ def check_pictures(folder: str, names: Sequence[str], where: str) -> tuple[Pictu
     for parent in {path.parent for path in paths}:
         listing[parent] = {entry.name for entry in parent.iterdir()} if parent.is_dir() else set()
     exist = np.array([path.name in listing[path.parent] for path in paths], bool)
-    pictures = Pictures([str(path) for path in paths], exist)
+    images = Images([str(path) for path in paths], exist)
     if exist.all():
-        return pictures, [Finding('ok', 'pictures', where, f'all {len(paths)} pictures are in {folder}')]
+        return images, [Finding('ok', 'images', where, f'all {len(paths)} images are in {folder}')]
     missing = [path for path, found in zip(paths, exist, strict=True) if not found]
-    what = f'{len(missing)} of {len(paths)} pictures are missing, e.g. {missing[0]}'
-    return pictures, [Finding('error', 'pictures', where, what, _explain_missing(missing[0], listing, len(paths)))]
+    what = f'{len(missing)} of {len(paths)} images are missing, e.g. {missing[0]}'
+    return images, [Finding('error', 'images', where, what, _explain_missing(missing[0], listing, len(paths)))]
 
 
 def _explain_missing(path: Path, listing: dict[Path, set[str]], total: int) -> str:
@@ -96,17 +96,17 @@ def _explain_missing(path: Path, listing: dict[Path, set[str]], total: int) -> s
         return f'there is {same[0]}: the file names of the annotations differ in suffix or case'
     return (
         f'{path.parent} holds {len(there)} entries ({examples(sorted(there))}): check data_prefix against the '
-        f'file_name of the annotations, or complete the pictures ({total} are needed)'
+        f'file_name of the annotations, or complete the images ({total} are needed)'
     )
 
 
-def open_pictures(
-    pictures: Pictures, sizes: np.ndarray, samples: int, rng: np.random.Generator, where: str
+def open_images(
+    images: Images, sizes: np.ndarray, samples: int, rng: np.random.Generator, where: str
 ) -> tuple[np.ndarray, list[Finding]]:
-    """Read some of the pictures as MMPose does, and compare their sizes with the annotations'.
+    """Read some of the images as MMPose does, and compare their sizes with the annotations'.
 
     Args:
-        pictures: Those of the data set.
+        images: Those of the dataset.
         sizes: (M, 2) widths and heights of the annotations, NaN where they tell none.
         samples: How many to read.
         rng: Draws which.
@@ -116,39 +116,39 @@ def open_pictures(
         The sizes, (M, 2), with those found in the files in place of NaN; and the findings.
     """
     sizes = sizes.copy()
-    there = np.flatnonzero(pictures.exist)
+    there = np.flatnonzero(images.exist)
     chosen = np.sort(rng.choice(there, min(samples, len(there)), replace=False))
     unreadable, other_size = [], []
     for index in chosen:
         # turns a photo by its EXIF orientation, as MMPose's LoadImage does
-        picture = cv2.imread(pictures.paths[index], cv2.IMREAD_COLOR)
-        if picture is None:
-            unreadable.append(pictures.paths[index])
+        image = cv2.imread(images.paths[index], cv2.IMREAD_COLOR)
+        if image is None:
+            unreadable.append(images.paths[index])
             continue
-        size = picture.shape[1::-1]
+        size = image.shape[1::-1]
         if np.isfinite(sizes[index]).all() and tuple(sizes[index]) != size:
-            other_size.append((pictures.paths[index], tuple(int(side) for side in sizes[index]), size))
+            other_size.append((images.paths[index], tuple(int(side) for side in sizes[index]), size))
         sizes[index] = size
     findings = []
     if unreadable:
-        what = f'{len(unreadable)} of {len(chosen)} pictures cannot be read ({examples(unreadable)})'
-        findings.append(Finding('error', 'unreadable-picture', where, what, 'copy or download them again'))
+        what = f'{len(unreadable)} of {len(chosen)} images cannot be read ({examples(unreadable)})'
+        findings.append(Finding('error', 'unreadable-image', where, what, 'copy or download them again'))
     if other_size:
         path, told, size = other_size[0]
         what = (
-            f'{len(other_size)} of {len(chosen)} pictures have another size than their annotation says: '
+            f'{len(other_size)} of {len(chosen)} images have another size than their annotation says: '
             f'{path} is {size[0]} x {size[1]}, not {told[0]} x {told[1]}'
         )
-        advice = 'pictures were resized after labelling, or turned by their EXIF orientation: boxes and joints are off'
+        advice = 'images were resized after labeling, or turned by their EXIF orientation: boxes and joints are off'
         level = by_share(len(other_size), len(chosen), 0.05)
-        findings.append(Finding(level, 'picture-size', where, what, advice))
+        findings.append(Finding(level, 'image-size', where, what, advice))
     if not findings:
-        findings.append(Finding('ok', 'pictures', where, f'{len(chosen)} pictures opened'))
+        findings.append(Finding('ok', 'images', where, f'{len(chosen)} images opened'))
     return sizes, findings
 
 
-def check_overlap(first: Pictures, second: Pictures, samples: int, where: str) -> list[Finding]:
-    """Pictures that are trained on and tested on: the same file, or a copy under the same name.
+def check_overlap(first: Images, second: Images, samples: int, where: str) -> list[Finding]:
+    """Images that are trained on and tested on: the same file, or a copy under the same name.
 
     Args:
         first: The training's.
@@ -165,6 +165,6 @@ def check_overlap(first: Pictures, second: Pictures, samples: int, where: str) -
     ]
     both.update(path for path, twin in twins[:samples] if filecmp.cmp(path, twin, shallow=False))
     if not both:
-        return [Finding('ok', 'overlap', where, 'shares no picture with the training')]
-    what = f'{len(both)} of {len(set(second.paths))} pictures are also in the training ({examples(sorted(both))})'
+        return [Finding('ok', 'overlap', where, 'shares no image with the training')]
+    what = f'{len(both)} of {len(set(second.paths))} images are also in the training ({examples(sorted(both))})'
     return [Finding('warning', 'overlap', where, what, 'the figures will be too good')]

@@ -14,12 +14,12 @@ _MARGIN = 1.0  # pixels that a label may lie outside and nobody minds
 
 
 def check_boxes(records: Records, where: str, may_exceed: bool = False) -> list[Finding]:
-    """Boxes of the people: finite, of a positive size, in the picture, in pixels, [left, top, width, height].
+    """Boxes of the people: finite, of a positive size, in the image, in pixels, [left, top, width, height].
 
     Args:
         records: The annotations.
         where: 'train', 'val' or 'test'.
-        may_exceed: Whether boxes may reach beyond their picture, as squares around a person do.
+        may_exceed: Whether boxes may reach beyond their image, as squares around a person do.
     """
     boxes, total = records.boxes, len(records.boxes)
     finite = np.isfinite(boxes).all(1)
@@ -37,71 +37,71 @@ def check_boxes(records: Records, where: str, may_exceed: bool = False) -> list[
     return findings + _check_box_places(boxes[usable], records.person_sizes[usable], where, may_exceed)
 
 
-def _check_box_places(boxes: np.ndarray, pictures: np.ndarray, where: str, may_exceed: bool) -> list[Finding]:
-    """Boxes (N, 4) against the sizes (N, 2) of their pictures."""
+def _check_box_places(boxes: np.ndarray, images: np.ndarray, where: str, may_exceed: bool) -> list[Finding]:
+    """Boxes (N, 4) against the sizes (N, 2) of their images."""
     total = len(boxes)
     if not total:
         return []
     if boxes.max() <= 2:
-        advice = 'multiply them by the width and height of the picture'
+        advice = 'multiply them by the width and height of the image'
         return [Finding('error', 'box-units', where, f'no box exceeds {boxes.max():.2f}: shares, not pixels?', advice)]
-    beyond = (boxes[:, :2] < -_MARGIN).any(1) | (boxes[:, 2:] > pictures + _MARGIN).any(1)
+    beyond = (boxes[:, :2] < -_MARGIN).any(1) | (boxes[:, 2:] > images + _MARGIN).any(1)
     # what was read as width and height, taken as the right lower corner instead
     corner = boxes[:, 2:] - boxes[:, :2]
-    as_corners = (corner > boxes[:, :2]).all(1) & (corner <= pictures + _MARGIN).all(1)
+    as_corners = (corner > boxes[:, :2]).all(1) & (corner <= images + _MARGIN).all(1)
     if not may_exceed and beyond.mean() > 0.25 and as_corners.mean() > 0.95:
         what = (
-            f'as [left, top, width, height] {percent(beyond.sum(), total)} of the boxes reach beyond their picture, '
+            f'as [left, top, width, height] {percent(beyond.sum(), total)} of the boxes reach beyond their image, '
             'as [left, top, right, bottom] they fit'
         )
         return [Finding('error', 'box-format', where, what, 'COCO wants width and height: subtract left and top')]
-    outside = (boxes[:, 2:] <= 0).any(1) | (boxes[:, :2] >= pictures).any(1)
+    outside = (boxes[:, 2:] <= 0).any(1) | (boxes[:, :2] >= images).any(1)
     findings = []
     if outside.any():
-        what = f'{outside.sum()} of {total} boxes lie wholly outside their picture'
-        advice = 'is the annotation of another picture, or of one that was resized?'
+        what = f'{outside.sum()} of {total} boxes lie wholly outside their image'
+        advice = 'is the annotation of another image, or of one that was resized?'
         findings.append(Finding(by_share(outside.sum(), total, 0.05), 'box-outside', where, what, advice))
     partly = int((beyond & ~outside).sum())
     if partly and not may_exceed:
-        what = f'{partly} of {total} boxes reach beyond their picture by more than a pixel; MMPose cuts them off'
+        what = f'{partly} of {total} boxes reach beyond their image by more than a pixel; MMPose cuts them off'
         findings.append(Finding('warning' if partly > 0.05 * total else 'info', 'box-beyond', where, what))
     return findings
 
 
 def check_keypoints(records: Records, where: str) -> list[Finding]:
-    """Labelled joints: finite, in pixels, in the picture, not at the origin, in the box and of the box's extent."""
-    labelled, points = records.labelled, records.keypoints
-    total = int(labelled.sum())
+    """Labeled joints: finite, in pixels, in the image, not at the origin, in the box and of the box's extent."""
+    labeled, points = records.labeled, records.keypoints
+    total = int(labeled.sum())
     if not total:
         return []
     findings = []
-    broken = labelled & ~np.isfinite(points).all(-1)
+    broken = labeled & ~np.isfinite(points).all(-1)
     if broken.any():
-        what = f'{broken.sum()} of {total} labelled joints are NaN or infinite'
+        what = f'{broken.sum()} of {total} labeled joints are NaN or infinite'
         findings.append(Finding('error', 'keypoint-nan', where, what, 'give them the visibility 0'))
-    origin = labelled & (points == 0).all(-1)
+    origin = labeled & (points == 0).all(-1)
     if origin.any():
-        people = (origin | ~labelled).all(1) & labelled.any(1)
-        what = f'{origin.sum()} of {total} labelled joints are at (0, 0), all joints of {people.sum()} people'
+        people = (origin | ~labeled).all(1) & labeled.any(1)
+        what = f'{origin.sum()} of {total} labeled joints are at (0, 0), all joints of {people.sum()} people'
         level = by_share(origin.sum(), total, 0.05)
         findings.append(Finding(level, 'keypoint-origin', where, what, 'a joint without a label has the visibility 0'))
-    usable = labelled & ~broken & ~origin
+    usable = labeled & ~broken & ~origin
     if not usable.any():
         return findings
     if np.abs(points[usable]).max() <= 2:
         what = f'no joint exceeds {points[usable].max():.2f}: shares, not pixels?'
-        advice = 'multiply x and y by the width and height of the picture'
+        advice = 'multiply x and y by the width and height of the image'
         return [*findings, Finding('error', 'keypoint-units', where, what, advice)]
-    return findings + _check_in_picture(records, usable, where) + _check_in_box(records, usable, where)
+    return findings + _check_in_image(records, usable, where) + _check_in_box(records, usable, where)
 
 
-def _check_in_picture(records: Records, usable: np.ndarray, where: str) -> list[Finding]:
+def _check_in_image(records: Records, usable: np.ndarray, where: str) -> list[Finding]:
     limits = np.where(np.isfinite(records.person_sizes), records.person_sizes, np.inf)[:, None]
     outside = usable & ((records.keypoints < -_MARGIN) | (records.keypoints > limits + _MARGIN)).any(-1)
     if not outside.any():
         return []
-    what = f'{outside.sum()} of {usable.sum()} labelled joints lie outside their picture'
-    advice = 'swapped x and y, a resized picture, or truncated people, whose joints need the visibility 0'
+    what = f'{outside.sum()} of {usable.sum()} labeled joints lie outside their image'
+    advice = 'swapped x and y, a resized image, or truncated people, whose joints need the visibility 0'
     return [Finding(by_share(outside.sum(), usable.sum(), 0.05), 'keypoint-outside', where, what, advice)]
 
 
@@ -117,7 +117,7 @@ def _check_in_box(records: Records, usable: np.ndarray, where: str) -> list[Find
     findings = []
     advice = 'the crop of such a person does not show its joints: are boxes and joints of the same person?'
     if count > 0.05 * usable.sum():
-        what = f'{percent(count, usable.sum())} of the labelled joints lie outside their box enlarged by {_PADDING}'
+        what = f'{percent(count, usable.sum())} of the labeled joints lie outside their box enlarged by {_PADDING}'
         findings.append(Finding(by_share(count, usable.sum(), 0.25), 'keypoint-outside-box', where, what, advice))
     points = np.where(usable[..., None], records.keypoints, np.nan)[usable.any(1)]
     extent = np.nanmax(points, 1) - np.nanmin(points, 1)
@@ -146,21 +146,21 @@ def check_visibility(records: Records, names: Sequence[str], where: str) -> list
         fraction = bool(((values > 0) & (values < 1)).all())
         advice = 'MMPose takes them as weights; below .5 a joint is ignored' if fraction else 'correct the conversion'
         findings.append(Finding('warning' if fraction else 'error', 'visibility', where, what, advice))
-    people = ~records.crowd & records.labelled.any(1)  # the others are not trained on
-    unlabelled = 1 - records.labelled[people].mean(0) if people.any() else np.ones(visible.shape[1])
-    names = names if len(names) == len(unlabelled) else [str(joint) for joint in range(len(unlabelled))]
-    if (unlabelled == 1).all():
-        what = f'no joint of any of the {len(people)} people is labelled: every visibility is 0'
-        return [*findings, Finding('error', 'unlabelled', where, what, 'the loss is 0 and the AP -1')]
-    never = [name for name, share in zip(names, unlabelled, strict=True) if share == 1]
+    people = ~records.crowd & records.labeled.any(1)  # the others are not trained on
+    unlabeled = 1 - records.labeled[people].mean(0) if people.any() else np.ones(visible.shape[1])
+    names = names if len(names) == len(unlabeled) else [str(joint) for joint in range(len(unlabeled))]
+    if (unlabeled == 1).all():
+        what = f'no joint of any of the {len(people)} people is labeled: every visibility is 0'
+        return [*findings, Finding('error', 'unlabeled', where, what, 'the loss is 0 and the AP -1')]
+    never = [name for name, share in zip(names, unlabeled, strict=True) if share == 1]
     if never:
-        what = f'joints that are never labelled: {examples(never, 20)}'
-        findings.append(Finding('warning', 'never-labelled', where, what, 'the network cannot learn them'))
-    order = np.argsort(-unlabelled, kind='stable')
-    shares = ', '.join(f'{names[joint]} {100 * unlabelled[joint]:.0f}%' for joint in order)
-    mean = percent(unlabelled.sum(), len(unlabelled))
+        what = f'joints that are never labeled: {examples(never, 20)}'
+        findings.append(Finding('warning', 'never-labeled', where, what, 'the network cannot learn them'))
+    order = np.argsort(-unlabeled, kind='stable')
+    shares = ', '.join(f'{names[joint]} {100 * unlabeled[joint]:.0f}%' for joint in order)
+    mean = percent(unlabeled.sum(), len(unlabeled))
     what = f'joints without a label, of {people.sum()} people with any: {mean} ({shares})'
-    return [*findings, Finding('info', 'unlabelled', where, what)]
+    return [*findings, Finding('info', 'unlabeled', where, what)]
 
 
 def check_areas(records: Records, where: str, used: bool) -> list[Finding]:
@@ -171,7 +171,7 @@ def check_areas(records: Records, where: str, used: bool) -> list[Finding]:
         where: 'val' or 'test'.
         used: Whether the evaluation takes them: CocoMetric with ``use_area=True``.
     """
-    people = records.labelled.any(1) & ~records.crowd
+    people = records.labeled.any(1) & ~records.crowd
     areas, total = records.areas[people], int(people.sum())
     if not used or not total:
         return []
@@ -225,7 +225,7 @@ def check_filter(records: Records, where: str) -> list[Finding]:
         return [Finding('error', 'no-person', where, f'none of {total} people is left to MMPose{why}')]
     findings = [Finding('info', 'people', where, f'{kept} of {total} people are used{why}')]
     stored = records.num_keypoints
-    counted = records.labelled.sum(1)
+    counted = records.labeled.sum(1)
     wrong = (stored >= 0) & ((stored == 0) != (counted == 0)) & ~records.crowd
     if wrong.any():
         what = f"'num_keypoints' of {wrong.sum()} of {total} people contradicts their visibilities"

@@ -1,4 +1,4 @@
-"""A data set's metainfo: the joints' order, mirror pairs, tolerances and weights."""
+"""A dataset's metainfo: the joints' order, mirror pairs, tolerances and weights."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def check_metainfo(metainfo: Mapping[str, Any], where: str, needs_sigmas: bool =
     """Check what MMPose's ``parse_pose_metainfo`` returns: it takes many a mistake without a word.
 
     Args:
-        metainfo: Parsed metainfo of a data set with K joints.
+        metainfo: Parsed metainfo of a dataset with K joints.
         where: 'train', 'val' or 'test'.
         needs_sigmas: Whether OKS is computed; for other metrics MMPose's metainfos leave them out.
     """
@@ -60,7 +60,7 @@ def check_metainfo(metainfo: Mapping[str, Any], where: str, needs_sigmas: bool =
 def _check_flip_pairs(flip_indices: Sequence[int], names: Sequence[str], where: str) -> list[Finding]:
     """Mirror pairs: each joint once, mutual, left with right."""
     count = len(names)
-    advice = "in 'keypoint_info' each of a pair names the other in 'swap'; otherwise flipped pictures teach nonsense"
+    advice = "in 'keypoint_info' each of a pair names the other in 'swap'; otherwise flipped images teach nonsense"
     if sorted(flip_indices) != list(range(count)):
         twice = sorted({names[j] for j in flip_indices if list(flip_indices).count(j) > 1})
         what = f'each joint must be the mirror partner of one joint, which these are of several: {examples(twice, 6)}'
@@ -117,7 +117,7 @@ def check_joint_count(annotated: int | None, metainfo: int, predicted: int | Non
     text = ', '.join(f'{name} {"have" if name.endswith("s") else "has"} {count}' for name, count in known.items())
     if len(set(known.values())) == 1:
         return [Finding('ok', 'joint-count', where, f'joints: {text}')]
-    advice = "set the data set's metainfo (docs/datasets.md) and model.head.out_channels to the annotations' number"
+    advice = "set the dataset's metainfo (docs/datasets.md) and model.head.out_channels to the annotations' number"
     return [Finding('error', 'joint-count', where, f'the number of joints differs: {text}', advice)]
 
 
@@ -138,7 +138,7 @@ def check_joint_names(annotated: Sequence[str], metainfo: Sequence[str], where: 
     differ = examples(f'{k}: {annotated[k]} / {metainfo[k]}' for k in places)
     if any(first[k] in second for k in places):
         what = f'the joints come in another order in the annotations than in the metainfo ({differ})'
-        advice = 'mirror pairs, sigmas and drawings are wrong: give the data set a metainfo in the order of its file'
+        advice = 'mirror pairs, sigmas and drawings are wrong: give the dataset a metainfo in the order of its file'
         return [Finding('error', 'joint-names', where, what, advice)]
     what = f'joints have other names in the annotations than in the metainfo ({differ})'
     return [Finding('info', 'joint-names', where, what, 'right if they are the same joints')]
@@ -151,10 +151,10 @@ def _plain_name(name: str) -> str:
 
 
 def check_left_right(records: Records, flip_indices: Sequence[int], names: Sequence[str], where: str) -> list[Finding]:
-    """Whether one mirror pair is labelled the other way round than the rest.
+    """Whether one mirror pair is labeled the other way round than the rest.
 
     Of a person seen from the front all left joints tend to lie right of their partners, from behind left: a pair whose
-    order disagrees with the majority of the person's other pairs, over all people, was swapped in labelling.
+    order disagrees with the majority of the person's other pairs, over all people, was swapped in labeling.
 
     Args:
         records: The annotations, K joints.
@@ -166,7 +166,7 @@ def check_left_right(records: Records, flip_indices: Sequence[int], names: Seque
     if len(pairs) < 3 or records.keypoints.shape[1] != len(flip_indices):
         return []
     left, right = np.array(pairs).T
-    both = records.labelled[:, left] & records.labelled[:, right]
+    both = records.labeled[:, left] & records.labeled[:, right]
     order = np.where(both, np.sign(records.keypoints[:, left, 0] - records.keypoints[:, right, 0]), 0)
     others = np.sign(order.sum(1, keepdims=True) - order)
     counted = both & (others != 0) & (order != 0)
@@ -186,6 +186,6 @@ def check_left_right(records: Records, flip_indices: Sequence[int], names: Seque
             'left-right',
             where,
             what,
-            'left and right exchanged in labelling, or in the order of the joints?',
+            'left and right exchanged in labeling, or in the order of the joints?',
         )
     ]

@@ -39,7 +39,7 @@ def build_model(config: Mapping[str, Any], checkpoint: str | None = None) -> tup
 
 
 def _without_pretrained(config: Any) -> Any:
-    """A copy of a config without 'Pretrained' initialisations, at any depth."""
+    """A copy of a config without 'Pretrained' initializations, at any depth."""
     if isinstance(config, Mapping):
         return {
             key: _without_pretrained(value)
@@ -70,7 +70,7 @@ def check_loss(model: Any, items: Sequence[Mapping[str, Any]]) -> list[Finding]:
         advice = 'NaN in the labels, or a loss that is not made for such targets'
         return [Finding('error', 'loss', 'model', f'the first loss is {value}', advice)]
     if value == 0:
-        advice = 'no joint is labelled inside the crops, or all weights are 0: nothing is learnt'
+        advice = 'no joint is labeled inside the crops, or all weights are 0: nothing is learned'
         return [Finding('error', 'loss', 'model', 'the first loss is 0', advice)]
     return [Finding('ok', 'loss', 'model', f'the first loss is {value:.6g} ({len(items)} people)')]
 

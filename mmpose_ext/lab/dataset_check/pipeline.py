@@ -50,7 +50,7 @@ def check_pipeline(pipeline: Sequence[Mapping[str, Any]], head: Mapping[str, Any
     if phase != 'train':
         random = [name for name in names if name in _RANDOM]
         if random:
-            what = f'the pipeline of {phase} changes pictures at random: {examples(random, 5)}'
+            what = f'the pipeline of {phase} changes images at random: {examples(random, 5)}'
             findings.append(Finding('warning', 'pipeline', phase, what, 'results differ from run to run'))
     codec = head.get('decoder') or {}
     for step, name in zip(pipeline, names, strict=True):

@@ -12,19 +12,19 @@ __all__ = ['Records', 'from_coco', 'from_mpii']
 
 @dataclass(frozen=True)
 class Records:
-    """M pictures and N people with K joints. What a file does not tell is NaN, or -1 for whole numbers.
+    """M images and N people with K joints. What a file does not tell is NaN, or -1 for whole numbers.
 
     Args:
-        file_names: M names below the folder of pictures.
-        sizes: (M, 2) widths and heights of the pictures in pixels.
-        image: (N,) the picture of each person, an index into the former two.
+        file_names: M names below the folder of images.
+        sizes: (M, 2) widths and heights of the images in pixels.
+        image: (N,) the image of each person, an index into the former two.
         boxes: (N, 4) left, top, right, bottom in pixels.
         keypoints: (N, K, 2) in pixels, x first.
         visible: (N, K), 0 for a joint without a label.
         areas: (N,) in square pixels.
         crowd: (N,) marks of a group instead of a person.
-        num_keypoints: (N,) the file's own count of labelled joints.
-        image_ids: M identities of the pictures.
+        num_keypoints: (N,) the file's own count of labeled joints.
+        image_ids: M identities of the images.
         categories: The categories that the file defines.
         joint_names: K names that it gives to the joints; empty if it gives none.
     """
@@ -43,20 +43,20 @@ class Records:
     joint_names: Sequence[str] = ()
 
     @property
-    def labelled(self) -> np.ndarray:
+    def labeled(self) -> np.ndarray:
         """(N, K) bool: joints with a label."""
         return self.visible > 0
 
     @property
     def person_sizes(self) -> np.ndarray:
-        """(N, 2) width and height of each person's picture."""
+        """(N, 2) width and height of each person's image."""
         return self.sizes[self.image]
 
 
 def from_coco(content: Mapping[str, Any]) -> Records:
     """Annotations in COCO's format.
 
-    People without a box or joints, with another number of joints than most, or in a picture that is not listed are
+    People without a box or joints, with another number of joints than most, or in an image that is not listed are
     left out, as they fit into no array: ``check_coco_structure`` reports them.
 
     Args:
@@ -97,7 +97,7 @@ def from_coco(content: Mapping[str, Any]) -> Records:
 
 
 def from_mpii(content: Sequence[Mapping[str, Any]]) -> Records:
-    """Annotations in MMPose's format of MPII: one entry per person, without sizes of pictures.
+    """Annotations in MMPose's format of MPII: one entry per person, without sizes of images.
 
     Args:
         content: What the json file holds; its required keys must be there.
@@ -109,7 +109,7 @@ def from_mpii(content: Sequence[Mapping[str, Any]]) -> Records:
     people = [person for person in content if len(person['joints']) == len(person['joints_vis']) == count]
     keypoints = _array([person['joints'] for person in people], -1, count, 2, count=len(people))
     centers = _array([person['center'] for person in people], -1, 2, count=len(people))
-    # the scale is the person's height in units of 200 pixels, the box a square around the centre
+    # the scale is the person's height in units of 200 pixels, the box a square around the center
     half = 100 * np.array([_number(person['scale']) for person in people], float)[:, None]
     total = len(people)
     return Records(

@@ -25,10 +25,10 @@ def describe_error(error: BaseException) -> str:
 def draw_samples(
     dataset: Any, count: int, rng: np.random.Generator, where: str
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Run some people of a data set through its pipeline.
+    """Run some people of a dataset through its pipeline.
 
     Args:
-        dataset: A built data set.
+        dataset: A built dataset.
         count: How many to draw.
         rng: Draws which.
         where: 'train', 'val' or 'test'.
@@ -38,16 +38,16 @@ def draw_samples(
     """
     total = len(dataset)
     if not total:
-        what = 'the data set is empty after filtering'
+        what = 'the dataset is empty after filtering'
         return [], [Finding('error', 'no-person', where, what, 'see num_keypoints, iscrowd, boxes, bbox_score_thr')]
     items: list[dict[str, Any]] = []
     failures = Counter[str]()
     chosen = np.sort(rng.choice(total, min(count, total), replace=False))
     for index in chosen.tolist():
         try:
-            if not _has_picture(dataset, index):
+            if not _has_image(dataset, index):
                 continue  # reported with the files
-            # without MMEngine's second try with another person, where the data set has it
+            # without MMEngine's second try with another person, where the dataset has it
             item = getattr(dataset, 'prepare_data', dataset.__getitem__)(index)
         except Exception as error:  # whatever a transform raises is what the training would stop with
             failures[describe_error(error)] += 1
@@ -65,7 +65,7 @@ def draw_samples(
     return items, findings
 
 
-def _has_picture(dataset: Any, index: int) -> bool:
+def _has_image(dataset: Any, index: int) -> bool:
     if hasattr(dataset, 'datasets') or hasattr(dataset, 'dataset'):  # wrappers run pipelines to tell
         return True
     path = dataset.get_data_info(index).get('img_path')
@@ -89,24 +89,24 @@ def joints_of(items: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarra
     return np.stack(keypoints).astype(np.float32), np.stack(visible) > 0
 
 
-def check_crops(keypoints: np.ndarray, labelled: np.ndarray, size: Sequence[int], where: str) -> list[Finding]:
-    """How many of the labelled joints lie outside the crop, where no target can be drawn.
+def check_crops(keypoints: np.ndarray, labeled: np.ndarray, size: Sequence[int], where: str) -> list[Finding]:
+    """How many of the labeled joints lie outside the crop, where no target can be drawn.
 
     Args:
         keypoints: (B, K, 2) in input pixels.
-        labelled: (B, K) bool.
+        labeled: (B, K) bool.
         size: (w, h) of the input in pixels.
         where: 'train', 'val' or 'test'.
     """
-    total = int(labelled.sum())
+    total = int(labeled.sum())
     if not total:
-        what = f'none of the joints of {len(labelled)} people is labelled after the pipeline'
+        what = f'none of the joints of {len(labeled)} people is labeled after the pipeline'
         return [Finding('error', 'no-label', where, what, 'the loss is 0')]
-    if not np.isfinite(keypoints[labelled]).all():
-        return [Finding('error', 'keypoint-nan', where, 'labelled joints are NaN after the pipeline')]
-    outside = labelled & ((keypoints < 0) | (keypoints > np.array(size) - 1)).any(-1)
+    if not np.isfinite(keypoints[labeled]).all():
+        return [Finding('error', 'keypoint-nan', where, 'labeled joints are NaN after the pipeline')]
+    outside = labeled & ((keypoints < 0) | (keypoints > np.array(size) - 1)).any(-1)
     count = int(outside.sum())
-    what = f'{percent(count, total)} of {total} labelled joints of {len(labelled)} people lie outside the crop'
+    what = f'{percent(count, total)} of {total} labeled joints of {len(labeled)} people lie outside the crop'
     if count > 0.25 * total:
         advice = 'look at tools/misc/browse_dataset.py: wrong boxes, or too much shift, scale and rotation?'
         return [Finding('error' if count > 0.75 * total else 'warning', 'crop', where, what, advice)]

@@ -1,4 +1,4 @@
-"""One data set of a config: its class, its files and its annotations, with everything the checks say about them."""
+"""One dataset of a config: its class, its files and its annotations, with everything the checks say about them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from mmpose_ext.registry import DATASETS
 
 from . import instances
 from .evaluation import check_bbox_file, check_head_boxes
-from .files import Pictures, check_file, check_pictures, is_remote, open_pictures, read_json
+from .files import Images, check_file, check_images, is_remote, open_images, read_json
 from .findings import Finding
 from .metainfo import check_joint_count, check_joint_names, check_left_right, check_metainfo
 from .pipeline import registered
@@ -28,12 +28,12 @@ __all__ = ['Source', 'check_annotations', 'leaves', 'open_source', 'read_source'
 
 @dataclass(frozen=True)
 class Source:
-    """A data set of a loader.
+    """A dataset of a loader.
 
     Args:
         phase: 'train', 'val' or 'test'.
         config: Its config.
-        pipeline: Its transforms, with those of the data sets that wrap it.
+        pipeline: Its transforms, with those of the datasets that wrap it.
         dataset: Built without reading any file: MMPose's own idea of paths and metainfo.
         kind: How the annotation file is read: 'coco', 'mpii', or None for formats that are not checked.
         counts: Whether the file's number of joints is that of the samples; some classes compose them of parts.
@@ -59,7 +59,7 @@ class Source:
 
 
 def leaves(config: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]] = ()) -> Iterator[tuple[Any, list[Any]]]:
-    """The data sets in a config, which others may wrap (CombinedDataset, RepeatDataset), with their whole pipelines."""
+    """The datasets in a config, which others may wrap (CombinedDataset, RepeatDataset), with their whole pipelines."""
     steps = [*config.get('pipeline', ()), *pipeline]
     inner = config.get('datasets') or ([config['dataset']] if isinstance(config.get('dataset'), Mapping) else [])
     if not inner:
@@ -71,11 +71,11 @@ def leaves(config: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]] = ()
 def open_source(
     config: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], phase: str, needs_sigmas: bool = True
 ) -> tuple[Source | None, list[Finding]]:
-    """Find a data set's class, parse its metainfo and let it join its paths; no annotation is read.
+    """Find a dataset's class, parse its metainfo and let it join its paths; no annotation is read.
 
     Args:
-        config: Of the data set.
-        pipeline: Its transforms, with those of the data sets that wrap it.
+        config: Of the dataset.
+        pipeline: Its transforms, with those of the datasets that wrap it.
         phase: 'train', 'val' or 'test'.
         needs_sigmas: Whether OKS is computed.
     """
@@ -86,7 +86,7 @@ def open_source(
         dataset = DATASETS.build({**config, 'pipeline': [], 'lazy_init': True})
         check = check_metainfo(dataset.metainfo, phase, needs_sigmas)
     except Exception as error:  # constructors and the parser of metainfo raise what they like
-        what = f'the data set {config.get("type")} cannot be built: {describe_error(error)}'
+        what = f'the dataset {config.get("type")} cannot be built: {describe_error(error)}'
         advice = "'swap' and 'link' must name joints of keypoint_info" if isinstance(error, KeyError) else ''
         return None, [Finding('error', 'dataset', phase, what, advice)]
     form, counts = None, False
@@ -101,22 +101,22 @@ def open_source(
 
 def read_source(
     source: Source, samples: int, rng: np.random.Generator
-) -> tuple[Records | None, Pictures | None, list[Finding]]:
-    """Read the annotations and look at the pictures of a data set.
+) -> tuple[Records | None, Images | None, list[Finding]]:
+    """Read the annotations and look at the images of a dataset.
 
     Args:
-        source: The data set.
-        samples: How many pictures to open.
+        source: The dataset.
+        samples: How many images to open.
         rng: Draws which.
 
     Returns:
-        The annotations and the pictures, None where they cannot be read; and the findings.
+        The annotations and the images, None where they cannot be read; and the findings.
     """
     path, folder = str(source.dataset.ann_file), str(source.dataset.data_prefix.get('img', ''))
     if source.kind is None or is_remote(path) or is_remote(folder):
         what = f'{source.config["type"]}, {path}: the annotations of this class or place are not checked'
         return None, None, [Finding('info', 'annotations', source.phase, what)]
-    findings = check_file(folder, 'folder of pictures', source.phase, folder=True) if folder else []
+    findings = check_file(folder, 'folder of images', source.phase, folder=True) if folder else []
     content, problems = read_json(path, 'annotation file', source.phase)
     findings += problems
     if content is None:
@@ -127,15 +127,15 @@ def read_source(
     if any(problem.check == 'json' for problem in problems):
         return None, None, findings
     records = from_coco(content) if source.kind == 'coco' else from_mpii(content)
-    what = f'{len(records.image)} people in {len(records.file_names)} pictures: {path}'
+    what = f'{len(records.image)} people in {len(records.file_names)} images: {path}'
     findings.append(Finding('ok', 'annotations', source.phase, what))
     if any(finding.check == 'missing-file' for finding in findings):
         return records, None, findings
-    pictures, problems = check_pictures(folder, records.file_names, source.phase)
-    sizes, more = open_pictures(pictures, records.sizes, samples, rng, source.phase)
+    images, problems = check_images(folder, records.file_names, source.phase)
+    sizes, more = open_images(images, records.sizes, samples, rng, source.phase)
     # a wrong size is reported by itself; boxes and joints are measured by the annotations' one
     known = np.where(np.isfinite(records.sizes), records.sizes, sizes)
-    return replace(records, sizes=known), pictures, findings + problems + more
+    return replace(records, sizes=known), images, findings + problems + more
 
 
 def check_annotations(
@@ -144,7 +144,7 @@ def check_annotations(
     """Everything that can be said about annotations without running a pipeline.
 
     Args:
-        source: The data set.
+        source: The dataset.
         records: Its annotations.
         predicted: Number of joints of the head; None: not to be compared.
         area_used: Whether the evaluator takes the annotated areas.

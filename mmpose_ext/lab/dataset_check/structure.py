@@ -31,9 +31,9 @@ def check_coco_structure(content: Any, where: str) -> list[Finding]:
         return [Finding('error', 'json', where, what, _COCO_ADVICE)]
     images, people = content['images'], content['annotations']
     if not images or not people:
-        what = f'the annotation file has {len(images)} pictures and {len(people)} annotations'
+        what = f'the annotation file has {len(images)} images and {len(people)} annotations'
         return [Finding('error', 'json', where, what, 'is it the right file (person_keypoints, not captions)?')]
-    findings = _check_keys(images, _IMAGE_KEYS, 'pictures', where) + _check_keys(
+    findings = _check_keys(images, _IMAGE_KEYS, 'images', where) + _check_keys(
         people, _PERSON_KEYS, 'annotations', where
     )
     if any(finding.check == 'json' for finding in findings):
@@ -56,7 +56,7 @@ def check_mpii_structure(content: Any, where: str) -> list[Finding]:
     if odd:
         what = f"{odd} of {len(content)} people have another number of 'joints' or 'joints_vis' than {common}"
         findings.append(
-            Finding('error', 'keypoints', where, what, 'every person needs all joints, also unlabelled ones')
+            Finding('error', 'keypoints', where, what, 'every person needs all joints, also unlabeled ones')
         )
     return findings
 
@@ -101,7 +101,7 @@ def _check_values(people: Sequence[Mapping[str, Any]], where: str) -> list[Findi
     elif len(lengths) > 1:
         number = ', '.join(f'{length // 3} joints: {count}' for length, count in lengths.most_common())
         what = f'the annotations differ in the number of joints ({number})'
-        findings.append(Finding('error', 'keypoints', where, what, 'write unlabelled joints as 0, 0, 0'))
+        findings.append(Finding('error', 'keypoints', where, what, 'write unlabeled joints as 0, 0, 0'))
     bad = [p['id'] for p in people if 'bbox' in p and not (isinstance(p['bbox'], list) and len(p['bbox']) == 4)]
     if bad:
         what = f"'bbox' of {len(bad)} of {len(people)} annotations is not a list of 4 numbers (id {examples(bad)})"
@@ -112,7 +112,7 @@ def _check_values(people: Sequence[Mapping[str, Any]], where: str) -> list[Findi
 def _check_references(content: Mapping[str, Any], where: str) -> list[Finding]:
     images, people, categories = content['images'], content['annotations'], content['categories']
     findings = []
-    for kind, entries in (('pictures', images), ('annotations', people)):
+    for kind, entries in (('images', images), ('annotations', people)):
         twice = _repeated(entry['id'] for entry in entries)
         if twice:
             what = f'{len(twice)} ids of {kind} come more than once ({examples(twice)})'

@@ -1,4 +1,4 @@
-"""Annotations of published data sets as COCO-style json files: what tools/dataset_converters/ calls."""
+"""Annotations of published datasets as COCO-style json files: what tools/dataset_converters/ calls."""
 
 from .flic import convert_flic
 from .lsp import convert_lsp

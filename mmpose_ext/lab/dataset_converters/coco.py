@@ -12,10 +12,10 @@ __all__ = ['CocoFile']
 
 
 class CocoFile:
-    """An annotation file in the making: people, and each picture once.
+    """An annotation file in the making: people, and each image once.
 
     Args:
-        metainfo: Of the data set's class; its joints go into the category.
+        metainfo: Of the dataset's class; its joints go into the category.
     """
 
     def __init__(self, metainfo: Mapping[str, Any]) -> None:
@@ -25,25 +25,21 @@ class CocoFile:
         self.images: dict[str, dict[str, Any]] = {}
         self.annotations: list[dict[str, Any]] = []
 
-    def add(
-        self, picture: str, size: Sequence[int], points: np.ndarray, flags: np.ndarray, box: Sequence[float]
-    ) -> None:
+    def add(self, image: str, size: Sequence[int], points: np.ndarray, flags: np.ndarray, box: Sequence[float]) -> None:
         """Add a person.
 
         Args:
-            picture: Path of the picture below the data set's folder.
-            size: Width and height of the picture.
+            image: Path of the image below the dataset's folder.
+            size: Width and height of the image.
             points: (K, 2) in pixels, counted from 0.
-            flags: (K,): 0 not labelled, 1 labelled and occluded, 2 visible.
+            flags: (K,): 0 not labeled, 1 labeled and occluded, 2 visible.
             box: [left, top, width, height] of the crop.
         """
         number = len(self.images) + 1
-        image = self.images.setdefault(
-            picture, dict(id=number, file_name=picture, width=int(size[0]), height=int(size[1]))
-        )
-        labelled = flags > 0
-        extent = np.ptp(points[labelled], axis=0) if labelled.any() else np.zeros(2)
-        places = np.where(labelled[:, None], points, 0).round(3).tolist()
+        image = self.images.setdefault(image, dict(id=number, file_name=image, width=int(size[0]), height=int(size[1])))
+        labeled = flags > 0
+        extent = np.ptp(points[labeled], axis=0) if labeled.any() else np.zeros(2)
+        places = np.where(labeled[:, None], points, 0).round(3).tolist()
         self.annotations.append(
             dict(
                 id=len(self.annotations) + 1,
@@ -53,7 +49,7 @@ class CocoFile:
                 bbox=[round(float(value), 3) for value in box],
                 # of the joints' extent: the box is the crop, and nobody's outline is known
                 area=max(1.0, round(float(extent.prod()), 3)),
-                num_keypoints=int(labelled.sum()),
+                num_keypoints=int(labeled.sum()),
                 keypoints=[value for (x, y), flag in zip(places, flags, strict=True) for value in (x, y, int(flag))],
             )
         )
@@ -63,4 +59,4 @@ class CocoFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = dict(images=[*self.images.values()], annotations=self.annotations, categories=[self.category])
         write_json(path, content)
-        print(f'{path}: {len(self.annotations)} people in {len(self.images)} pictures', flush=True)
+        print(f'{path}: {len(self.annotations)} people in {len(self.images)} images', flush=True)

@@ -29,15 +29,15 @@ def convert_flic(root: str | Path, origin: int = 1, crop_side: float = 440) -> l
     ``annotations/flic_person_train.json``        3 987 people; left is the person's left
     ``annotations/flic_person_test.json``         1 016 people, likewise
     ``annotations/flic_observer_train.json``      left and right exchanged, all of a person or none, where the left
-                                                  shoulder is on the left of the picture
+                                                  shoulder is on the left of the image
     ``annotations/flic_observer_test.json``       likewise
     ============================================  ====================================================================
 
     The observer-centric labels are those of Newell's annotations, which were derived by the same rule, and by which the
     hourglass paper and those before it measure.
 
-    The box is the hourglass paper's crop, which is centred on the torso's box in x and neither moved in y nor scaled by
-    the person: in Newell's annotations a square of 2.2 x 200 pixels for everybody, halfway up the picture.
+    The box is the hourglass paper's crop, which is centerd on the torso's box in x and neither moved in y nor scaled by
+    the person: in Newell's annotations a square of 2.2 x 200 pixels for everybody, halfway up the image.
 
     Args:
         root: Folder with ``examples.mat``.

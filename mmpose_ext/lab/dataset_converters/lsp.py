@@ -15,7 +15,7 @@ from .matlab import check_numbers, read_variable
 __all__ = ['convert_lsp']
 
 _PEOPLE = dict(lsp=2_000, lspet=10_000)  # of the releases
-_MARGIN = 1.25  # side of a crop by the longer side of the joints' extent; LSP's own pictures have about 1.3
+_MARGIN = 1.25  # side of a crop by the longer side of the joints' extent; LSP's own images have about 1.3
 
 Person = tuple[str, Sequence[int], np.ndarray, np.ndarray, Sequence[float]]  # the arguments of CocoFile.add
 
@@ -25,18 +25,18 @@ def convert_lsp(root: str | Path, origin: int = 1) -> list[Path]:
 
     ======================================  ==========================================================================
     ``lsp/joints.mat``, ``lsp/images``      the release of LSP: (3, 14, 2000), third row 1 for *occluded*
-    ``lspet/joints.mat``, ``lspet/images``  the release of LSPET: (14, 3, 10000), third column 1 for *labelled*
+    ``lspet/joints.mat``, ``lspet/images``  the release of LSPET: (14, 3, 10000), third column 1 for *labeled*
     ``annotations/lsp_train.json``          the first half of LSP, 1 000 people
     ``annotations/lsp_test.json``           the second half, 1 000 people
     ``annotations/lspet_train.json``        LSPET, 10 000 people
     ``annotations/lsp_lspet_train.json``    the first and the third, 11 000 people
     ======================================  ==========================================================================
 
-    LSP's occluded joints are labelled (flag 1): the papers train and measure on them. LSPET's points without the flag
+    LSP's occluded joints are labeled (flag 1): the papers train and measure on them. LSPET's points without the flag
     mean nothing (they lie at negative places) and get the flag 0.
 
-    The box is the crop: LSP's whole picture, which its authors cut to the person, so that the test needs no label; of
-    LSPET a square around the labelled joints, 1.25 times their extent, which is about as much as LSP's pictures show.
+    The box is the crop: LSP's whole image, which its authors cut to the person, so that the test needs no label; of
+    LSPET a square around the labeled joints, 1.25 times their extent, which is about as much as LSP's images show.
 
     Args:
         root: Folder with ``lsp`` and, if it is to be used, ``lspet``.
@@ -47,8 +47,8 @@ def convert_lsp(root: str | Path, origin: int = 1) -> list[Path]:
         The files written.
 
     Raises:
-        FileNotFoundError: If ``lsp/joints.mat`` or a picture is missing.
-        ValueError: If a Matlab file or a picture cannot be read, or the joints are not as above.
+        FileNotFoundError: If ``lsp/joints.mat`` or an image is missing.
+        ValueError: If a Matlab file or an image cannot be read, or the joints are not as above.
     """
     check_choice('origin', origin, (0, 1))
     root = Path(root)
@@ -59,7 +59,7 @@ def convert_lsp(root: str | Path, origin: int = 1) -> list[Path]:
         parts['lspet_train'] = list(_lspet(root, origin))
         parts['lsp_lspet_train'] = parts['lsp_train'] + parts['lspet_train']
     else:
-        print(f"{root / 'lspet'} is not there: LSPET's 10 000 training pictures are left out", flush=True)
+        print(f"{root / 'lspet'} is not there: LSPET's 10 000 training images are left out", flush=True)
     written = []
     for name, people in parts.items():
         file = CocoFile(LspDataset.METAINFO)
@@ -74,21 +74,21 @@ def _lsp(root: Path, origin: int) -> Iterator[Person]:
     joints = _joints(root / 'lsp', '3 14 N', '; (14, 3, N) is the layout of LSPET')
     for number, (x, y, occluded) in enumerate(joints, 1):
         points = np.stack([x, y], 1) - origin
-        size = _picture_size(root, picture := f'lsp/images/im{number:04d}.jpg')
+        size = _image_size(root, image := f'lsp/images/im{number:04d}.jpg')
         flags = np.where(np.isfinite(points).all(1), np.where(occluded, 1, 2), 0)
-        yield picture, size, points, flags, (0, 0, *size)
+        yield image, size, points, flags, (0, 0, *size)
 
 
 def _lspet(root: Path, origin: int) -> Iterator[Person]:
     joints = _joints(root / 'lspet', '14 3 N', '; (3, 14, N) is the layout of LSP')
-    for number, (x, y, labelled) in enumerate(joints, 1):
+    for number, (x, y, labeled) in enumerate(joints, 1):
         points = np.stack([x, y], 1) - origin
-        flags = np.where(np.isfinite(points).all(1) & (labelled > 0), 2, 0)
+        flags = np.where(np.isfinite(points).all(1) & (labeled > 0), 2, 0)
         if flags.any():
-            size = _picture_size(root, picture := f'lspet/images/im{number:05d}.jpg')
-            yield picture, size, points, flags, _square(points[flags > 0], size)
+            size = _image_size(root, image := f'lspet/images/im{number:05d}.jpg')
+            yield image, size, points, flags, _square(points[flags > 0], size)
         else:
-            print(f'lspet: person {number} has no labelled joint and is left out', flush=True)
+            print(f'lspet: person {number} has no labeled joint and is left out', flush=True)
 
 
 def _joints(folder: Path, dims: str, hint: str) -> np.ndarray:
@@ -105,7 +105,7 @@ def _joints(folder: Path, dims: str, hint: str) -> np.ndarray:
 
 
 def _square(points: np.ndarray, size: Sequence[int]) -> Sequence[float]:
-    """A square around points, [left, top, width, height]; the whole picture if they are one."""
+    """A square around points, [left, top, width, height]; the whole image if they are one."""
     low, high = points.min(0), points.max(0)
     side = _MARGIN * (high - low).max()
     if side <= 0:
@@ -114,12 +114,12 @@ def _square(points: np.ndarray, size: Sequence[int]) -> Sequence[float]:
     return left, top, side, side
 
 
-def _picture_size(root: Path, picture: str) -> tuple[int, int]:
+def _image_size(root: Path, image: str) -> tuple[int, int]:
     """Width and height as MMPose's LoadImage finds them."""
-    path = root / picture
+    path = root / image
     if not path.is_file():
-        raise FileNotFoundError(f'{path} must be a picture, as joints.mat has joints of it, and does not exist')
+        raise FileNotFoundError(f'{path} must be an image, as joints.mat has joints of it, and does not exist')
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ValueError(f'{path} must be a picture, got a file that OpenCV cannot read')
+        raise ValueError(f'{path} must be an image, got a file that OpenCV cannot read')
     return pixels.shape[1], pixels.shape[0]

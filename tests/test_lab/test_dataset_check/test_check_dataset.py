@@ -1,4 +1,4 @@
-"""tools/misc/check_dataset.py: a healthy data set passes, and every fault seeded into it is named."""
+"""tools/misc/check_dataset.py: a healthy dataset passes, and every fault seeded into it is named."""
 
 import json
 import os
@@ -50,13 +50,13 @@ JOINTS = {  # of a person seen from the front, in widths and heights of the box
 
 
 # ---------------------------------------------------------------------------------------------
-# a small healthy data set, its config, and ways to spoil both
+# a small healthy dataset, its config, and ways to spoil both
 
 
-def annotations(pictures, first_id, rng):
-    """COCO's format: two people in every picture."""
+def annotations(images, first_id, rng):
+    """COCO's format: two people in every image."""
     images = [
-        dict(id=first_id + i, file_name=f'{first_id + i:06d}.jpg', width=WIDTH, height=HEIGHT) for i in range(pictures)
+        dict(id=first_id + i, file_name=f'{first_id + i:06d}.jpg', width=WIDTH, height=HEIGHT) for i in range(images)
     ]
     people = []
     for image in images:
@@ -84,21 +84,21 @@ def annotations(pictures, first_id, rng):
 
 
 def draw(content, folder, seed):
-    """The pictures of annotations: dots for joints on a background of its own for each picture."""
+    """The images of annotations: dots for joints on a background of its own for each image."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     for image in content['images']:
-        picture = cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (WIDTH, HEIGHT))
+        image = cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (WIDTH, HEIGHT))
         for person in content['annotations']:
             if person['image_id'] == image['id']:
                 for x, y, flag in np.reshape(person['keypoints'], (-1, 3)):
                     if flag:
-                        cv2.circle(picture, (int(x), int(y)), 3, (0, 255, 0), -1)
-        cv2.imwrite(str(folder / image['file_name']), picture)
+                        cv2.circle(image, (int(x), int(y)), 3, (0, 255, 0), -1)
+        cv2.imwrite(str(folder / image['file_name']), image)
 
 
 class World:
-    """A data set in a folder with a config for it, changed by tests before it is checked."""
+    """A dataset in a folder with a config for it, changed by tests before it is checked."""
 
     def __init__(self, root, monkeypatch):
         rng = np.random.default_rng(0)
@@ -133,7 +133,7 @@ class World:
         return next(step for step in self.pipeline(phase) if step.type == name)
 
     def both(self, **changes):
-        """Change the data set of val and of test, and their evaluators' file stays."""
+        """Change the dataset of val and of test, and their evaluators' file stays."""
         for phase in ('val', 'test'):
             self.dataset(phase).update(changes)
 
@@ -207,7 +207,7 @@ def permute_category(w):
     names[1], names[2] = names[2], names[1]
 
 
-def rename_pictures(w):
+def rename_images(w):
     for path in (w.root / 'train').iterdir():
         path.rename(path.with_suffix('.JPEG'))
 
@@ -216,7 +216,7 @@ def remove_train_folder(w):
     shutil.rmtree(w.root / 'train')
 
 
-def resize_pictures(w):
+def resize_images(w):
     for path in (w.root / 'train').iterdir():
         cv2.imwrite(str(path), cv2.resize(cv2.imread(str(path)), (WIDTH // 2, HEIGHT // 2)))
 
@@ -284,17 +284,17 @@ FAULTS = {
         lambda w: w.dataset('train').update(ann_file='annotations/persons.json'),
         ('error', 'missing-file', 'train', 'annotation file: .*persons.json does not exist; .*annotations does'),
     ),
-    'pictures folder missing': (remove_train_folder, ('error', 'missing-file', 'train', 'folder of pictures')),
-    'picture missing': (
+    'images folder missing': (remove_train_folder, ('error', 'missing-file', 'train', 'folder of images')),
+    'image missing': (
         lambda w: (w.root / 'train/000003.jpg').unlink(),
-        ('error', 'pictures', 'train', '1 of 20 pictures are missing, e.g. .*000003.jpg'),
+        ('error', 'images', 'train', '1 of 20 images are missing, e.g. .*000003.jpg'),
     ),
-    'pictures of another suffix': (rename_pictures, ('error', 'pictures', 'train', '20 of 20', 'differ in suffix')),
-    'empty picture': (
+    'images of another suffix': (rename_images, ('error', 'images', 'train', '20 of 20', 'differ in suffix')),
+    'empty image': (
         lambda w: [path.write_bytes(b'') for path in (w.root / 'val').iterdir()],
-        ('error', 'unreadable-picture', 'val', '6 of 6 pictures cannot be read'),
+        ('error', 'unreadable-image', 'val', '6 of 6 images cannot be read'),
     ),
-    'pictures resized': (resize_pictures, ('error', 'picture-size', 'train', 'is 80 x 60, not 160 x 120')),
+    'images resized': (resize_images, ('error', 'image-size', 'train', 'is 80 x 60, not 160 x 120')),
     'bbox file missing': (
         lambda w: w.both(bbox_file='boxes.json'),
         ('error', 'missing-file', 'val', 'bbox_file: boxes.json does not exist'),
@@ -310,11 +310,11 @@ FAULTS = {
     'no categories': (lambda w: w.train.pop('categories'), ('error', 'json', 'train', "no list 'categories'")),
     'no people': (
         lambda w: w.train['annotations'].clear(),
-        ('error', 'json', 'train', '20 pictures and 0 annotations'),
+        ('error', 'json', 'train', '20 images and 0 annotations'),
     ),
     'no width': (
         lambda w: [image.pop('width') for image in w.train['images']],
-        ('error', 'json', 'train', "20 of 20 pictures have no 'width'"),
+        ('error', 'json', 'train', "20 of 20 images have no 'width'"),
     ),
     'no keypoints key': (
         lambda w: people(w.train, lambda p: p.pop('keypoints'), 4),
@@ -328,9 +328,9 @@ FAULTS = {
         lambda w: people(w.train, lambda p: p['bbox'].pop(), 4),
         ('error', 'box', 'train', '10 of 40 annotations is not a list of 4'),
     ),
-    'picture ids twice': (
+    'image ids twice': (
         lambda w: w.train['images'][1].update(id=1),
-        ('error', 'ids', 'train', '1 ids of pictures come more than once'),
+        ('error', 'ids', 'train', '1 ids of images come more than once'),
     ),
     'annotation ids twice': (
         lambda w: w.train['annotations'][1].update(id=1),
@@ -341,8 +341,8 @@ FAULTS = {
         lambda w: people(w.train, lambda p: p.update(image_id=str(p['image_id']))),
         ('error', 'image-ids', 'train', '40 of 40', 'of one type'),
     ),
-    'other pictures under the same name': (copy_train_to_val, ('warning', 'overlap', 'val', '6 of 6 pictures')),
-    'training on the evaluation': (train_on_val, ('warning', 'overlap', 'val', '6 of 6 pictures')),
+    'other images under the same name': (copy_train_to_val, ('warning', 'overlap', 'val', '6 of 6 images')),
+    'training on the evaluation': (train_on_val, ('warning', 'overlap', 'val', '6 of 6 images')),
     # number and order of the joints
     'joints fewer than the metainfo': (
         lambda w: joints(w.train, lambda points: points[:14]),
@@ -444,11 +444,11 @@ FAULTS = {
     ),
     'x and y exchanged': (
         lambda w: joints(w.train, lambda points: points[:, [1, 0, 2]]),
-        ('error', 'keypoint-outside', 'train', 'outside their picture', 'swapped x and y'),
+        ('error', 'keypoint-outside', 'train', 'outside their image', 'swapped x and y'),
     ),
     'joints of somebody else': (
         lambda w: joints(w.train, lambda points: points + ((points[:, 2:] > 0) * (70, 0, 0)), 2),
-        ('error', 'keypoint-outside-box', 'train', '50% of the labelled joints'),
+        ('error', 'keypoint-outside-box', 'train', '50% of the labeled joints'),
     ),
     'labels at the origin': (
         lambda w: joints(w.train, lambda points: put(points, np.s_[:, :2], 0), 4),
@@ -467,15 +467,15 @@ FAULTS = {
         lambda w: joints(w.train, lambda points: put(points, np.s_[:, 2], 0.7)),
         ('warning', 'visibility', 'train', '0.7', 'below .5'),
     ),
-    'a joint never labelled': (
+    'a joint never labeled': (
         lambda w: joints(w.train, lambda points: put(points, 9, 0)),
-        ('warning', 'never-labelled', 'train', 'left_wrist$'),
+        ('warning', 'never-labeled', 'train', 'left_wrist$'),
     ),
-    'nothing labelled': (
+    'nothing labeled': (
         lambda w: joints(w.train, lambda points: put(points, np.s_[:, 2], 0)),
-        ('error', 'unlabelled', 'train', 'no joint of any of the 40 people'),
+        ('error', 'unlabeled', 'train', 'no joint of any of the 40 people'),
     ),
-    'nothing labelled, in the loss': (
+    'nothing labeled, in the loss': (
         lambda w: joints(w.train, lambda points: put(points, np.s_[:, 2], 0)),
         ('error', 'no-label', 'train', 'none of the joints of 12 people'),
     ),
@@ -527,7 +527,7 @@ FAULTS = {
         ('warning', 'score-threshold', 'model', 'keypoint_score_thr=1.5'),
     ),
     # detected boxes
-    'boxes of other pictures': (
+    'boxes of other images': (
         lambda w: w.detect(image_id=999),
         ('error', 'bbox-image-ids', 'val', '12 of 12 boxes have an image_id without annotation .999'),
     ),
@@ -598,7 +598,7 @@ FAULTS = {
         lambda w: w.head.decoder.update(sigma=0),
         ('error', 'codec', 'model', "'sigma' must be a finite number > 0, got 0"),
     ),
-    'data set of an unknown class': (
+    'dataset of an unknown class': (
         lambda w: w.dataset('train').update(type='MyDataset'),
         ('error', 'dataset', 'train', 'MyDataset is not registered', ''),
     ),
@@ -642,7 +642,7 @@ def test_healthy_data_set_passes(world):
     told = {(one.check, one.where) for one in findings}
     assert {('joint-count', 'train'), ('joint-count', 'val'), ('codec-error', 'model'), ('scores', 'model')} <= told
     assert matching(findings, 'info', 'people', 'train', '40 of 40 people are used')
-    assert matching(findings, 'ok', 'config', 'test', 'same data set')
+    assert matching(findings, 'ok', 'config', 'test', 'same dataset')
 
 
 def test_healthy_with_detected_boxes(world):
@@ -653,7 +653,7 @@ def test_healthy_with_detected_boxes(world):
 
 
 def test_few_bad_people_are_a_warning(world):
-    """Of a large data set one empty box is worth a line, not a stop."""
+    """Of a large dataset one empty box is worth a line, not a stop."""
     world.train['annotations'][0]['bbox'][2] = 0
     findings = world.check()
     assert matching(findings, 'warning', 'box-empty', 'train', '1 of 40') and not has_errors(findings)
@@ -787,7 +787,7 @@ def test_error_of_the_codec_is_the_real_one(world):
     """The printed pixels are those of encoding and decoding, in the order of the paper's table 1."""
     rng = np.random.default_rng(0)
     keypoints = rng.uniform((20, 20), (76, 108), (50, 17, 2)).astype(np.float32)
-    labelled = rng.random((50, 17)) < 0.8
+    labeled = rng.random((50, 17)) < 0.8
     means = []
     for decoding in ('argmax', 'shift', 'dark'):
         codec, findings = build_codec(
@@ -801,11 +801,11 @@ def test_error_of_the_codec_is_the_real_one(world):
         )
         assert not findings
         points = np.stack([codec.decode(codec.encode(person[None])['heatmaps'])[0][0] for person in keypoints])
-        distance = np.linalg.norm(points - keypoints, axis=-1)[labelled]
-        (told, scores) = check_codec(codec, keypoints, labelled)
+        distance = np.linalg.norm(points - keypoints, axis=-1)[labeled]
+        (told, scores) = check_codec(codec, keypoints, labeled)
         figures = [float(text) for text in re.findall(r'([\d.]+) \(', told.what)]
         assert figures == pytest.approx([distance.mean(), np.median(distance), distance.max()], abs=1e-4)
-        assert f'{labelled.sum()} joints' in told.what and scores.check == 'scores'
+        assert f'{labeled.sum()} joints' in told.what and scores.check == 'scores'
         means.append(distance.mean())
     assert means[0] > 1.5 * means[1] > 15 * means[2]
 
@@ -825,13 +825,13 @@ def test_codecs_of_mmpose_are_measured(mmpose_scope, codec, limit):
     codec, findings = build_codec(dict(codec, input_size=(192, 256)))
     assert not findings
     keypoints = np.random.default_rng(0).uniform((40, 40), (150, 210), (8, 17, 2)).astype(np.float32)
-    labelled = np.ones((8, 17), bool)
-    decoded = encode_decode(codec, keypoints, labelled)
+    labeled = np.ones((8, 17), bool)
+    decoded = encode_decode(codec, keypoints, labeled)
     assert decoded.drawn.all() and decoded.scores.shape == (8, 17)
     assert np.linalg.norm(decoded.points - keypoints, axis=-1).mean() < limit
     assert decoded.from_maps == hasattr(codec, 'heatmap_size')
     # only the height of a map's peak is a score
-    told = [one.check for one in check_codec(codec, keypoints, labelled)]
+    told = [one.check for one in check_codec(codec, keypoints, labeled)]
     assert told == (['codec-error', 'scores'] if decoded.from_maps else ['codec-error'])
 
 
@@ -987,7 +987,7 @@ def test_bad_arguments_are_named(tmp_path):
 
 
 def test_tool(world, monkeypatch, capsys):
-    """Exit status and options of the program, with a data set whose only finding is a warning."""
+    """Exit status and options of the program, with a dataset whose only finding is a warning."""
     train_on_val(world)
     world.check()
     arguments = [str(TOOL), str(world.root / 'config.py'), '--samples', '4']
@@ -1009,9 +1009,9 @@ def test_tool(world, monkeypatch, capsys):
     assert 'the head has 16' in ' '.join(result.stdout.split())
 
 
-def test_real_pictures(pictures):
-    """COCO's own annotations and MMPose's detections of four pictures have no fault."""
-    root = pictures('coco')
+def test_real_images(sample_images):
+    """COCO's own annotations and MMPose's detections of four images have no fault."""
+    root = sample_images('coco')
     options = {}
     for phase in ('train', 'val', 'test'):
         dataset = f'{phase}_dataloader.dataset'

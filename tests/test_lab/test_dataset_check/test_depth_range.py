@@ -12,7 +12,7 @@ from mmpose.structures import PoseDataSample
 from mmpose_ext import config_path
 from mmpose_ext.codecs import RegressionLabel
 from mmpose_ext.lab.dataset_check import check_dataset, has_errors
-from mmpose_ext.lab.dataset_check.depths import check_depths
+from mmpose_ext.lab.dataset_check.depth_range import check_depths
 
 HEAD = (
     "head=dict(_delete_=True, type='mmpose_ext.RegressionHead', in_channels=256, num_joints=17, dim=3,\n"
@@ -64,10 +64,10 @@ def test_files_without_depth_are_an_error(tmp_path, monkeypatch):
     assert any('has no keypoints_3d' in what for level, what in found(findings, 'dataset') if level == 'error')
 
 
-def test_human36m_frames_with_mpii(pictures, tmp_path):
+def test_human36m_frames_with_mpii(sample_images, tmp_path):
     h36m = dict(ann_file='test_h36m_body3d.npz', camera_file='cameras.pkl', data_prefix=dict(img=''))
-    h36m |= dict(data_root=str(pictures('h36m')))
-    mpii = dict(ann_file='test_mpii.json', data_root=str(pictures('mpii')), data_prefix=dict(img=''))
+    h36m |= dict(data_root=str(sample_images('h36m')))
+    mpii = dict(ann_file='test_mpii.json', data_root=str(sample_images('mpii')), data_prefix=dict(img=''))
     more = (
         f'train_dataloader = dict(dataset=dict(datasets=[{{**_base_.h36m, **{h36m}}}, {{**_base_.mpii, **{mpii}}}]))\n'
         f'val_dataloader = dict(dataset=dict(**{h36m}, frame_step=1), num_workers=0, persistent_workers=False)\n'

@@ -29,7 +29,7 @@ def check_depths(items: Sequence[Mapping[str, Any]], codec: Any) -> list[Finding
         if reach is None:
             return []
         what = f'the codec encodes depth, and no joint of {len(items)} people has one'
-        advice = 'take a data set with depth, or a codec and a head without'
+        advice = 'take a dataset with depth, or a codec and a head without'
         return [Finding('error', 'depth', 'train', what, advice)]
     values = np.stack(depths)[known]
     what = (
@@ -41,6 +41,6 @@ def check_depths(items: Sequence[Mapping[str, Any]], codec: Any) -> list[Finding
     outside = int((np.abs(values) > reach / 2).sum())
     what += f'; {percent(outside, len(values))} of their joints are beyond the depth_range of {reach:g} mm'
     if outside > 0.05 * len(values):
-        advice = 'are the depths millimetres behind the root? Otherwise enlarge depth_range'
+        advice = 'are the depths millimeters behind the root? Otherwise enlarge depth_range'
         return [Finding('warning', 'depth', 'train', what, advice)]
     return [Finding('info', 'depth', 'train', what)]

@@ -1,4 +1,4 @@
-"""One picture with its annotations, from a seed, a split and a number alone."""
+"""One image with its annotations, from a seed, a split and a number alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,22 +7,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .annotations import annotate, camera_entry
 from .background import cast_shadows, draw_background
+from .coco_annotations import annotate, camera_entry
 from .render import Rendered, render
 from .scene import Scene, SceneOptions, compose, scene_surfaces
 from .textures import grain
 
-__all__ = ['SPLITS', 'Picture', 'draw_picture', 'draw_scene']
+__all__ = ['SPLITS', 'DrawnImage', 'draw_image', 'draw_scene']
 
-Image = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 SPLITS = ('train', 'val')
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A finished picture.
+class DrawnImage:
+    """A finished image.
 
     Attributes:
         pixels: (H, W, 3) uint8, blue, green, red.
@@ -30,15 +30,15 @@ class Picture:
         camera: The camera's entry for the annotation file.
     """
 
-    pixels: Image
+    pixels: Pixels
     annotations: list[dict[str, Any]]
     camera: dict[str, list[float]]
 
 
-def draw_picture(seed: int, split: str, index: int, options: SceneOptions) -> Picture:
-    """The picture number `index` of a split.
+def draw_image(seed: int, split: str, index: int, options: SceneOptions) -> DrawnImage:
+    """The image number `index` of a split.
 
-    It depends on the arguments alone, so that any process may draw any picture in any order.
+    It depends on the arguments alone, so that any process may draw any image in any order.
 
     Args:
         seed: 0 or more.
@@ -57,35 +57,35 @@ def draw_picture(seed: int, split: str, index: int, options: SceneOptions) -> Pi
         pixels, rendered = draw_scene(rng, scene, options)
         annotations = annotate(rendered, scene.camera, scene.people, size)
         if annotations:
-            return Picture(pixels, annotations, camera_entry(scene.camera))
+            return DrawnImage(pixels, annotations, camera_entry(scene.camera))
 
 
-def draw_scene(rng: np.random.Generator, scene: Scene, options: SceneOptions) -> tuple[Image, Rendered]:
+def draw_scene(rng: np.random.Generator, scene: Scene, options: SceneOptions) -> tuple[Pixels, Rendered]:
     """The pixels of a scene, (H, W, 3), and what each of them shows; `rng` is for the background and the sensor."""
     size = (options.width, options.height)
-    picture = draw_background(rng, scene.camera, scene.room, size)
+    image = draw_background(rng, scene.camera, scene.room, size)
     bones = np.concatenate([person.bones for person in scene.people])
-    cast_shadows(picture, scene.camera, bones, scene.light.to_light, 0.35 + 0.3 * scene.light.diffuse)
+    cast_shadows(image, scene.camera, bones, scene.light.to_light, 0.35 + 0.3 * scene.light.diffuse)
     rendered = render(scene_surfaces(scene), scene.camera, scene.light, size)
     share = rendered.pixels[..., 3]
     rest = cv2.bitwise_not(cv2.merge([share, share, share]))
-    picture = cv2.add(cv2.multiply(picture, rest, scale=1 / 255.0), np.ascontiguousarray(rendered.pixels[..., :3]))
-    return _expose(rng, picture, options), rendered
+    image = cv2.add(cv2.multiply(image, rest, scale=1 / 255.0), np.ascontiguousarray(rendered.pixels[..., :3]))
+    return _expose(rng, image, options), rendered
 
 
-def _expose(rng: np.random.Generator, picture: Image, options: SceneOptions) -> Image:
+def _expose(rng: np.random.Generator, image: Pixels, options: SceneOptions) -> Pixels:
     """Uneven light, lens blur, exposure, contrast and sensor noise."""
     field = cv2.resize(
-        rng.uniform(105, 145, (3, 4)).astype(np.uint8), picture.shape[1::-1], interpolation=cv2.INTER_CUBIC
+        rng.uniform(105, 145, (3, 4)).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_CUBIC
     )
-    picture = cv2.multiply(picture, cv2.merge([field, field, field]), scale=1 / 128.0)
-    picture = cv2.GaussianBlur(picture, (5, 5), max(rng.uniform(*options.blur), 0.05))
+    image = cv2.multiply(image, cv2.merge([field, field, field]), scale=1 / 128.0)
+    image = cv2.GaussianBlur(image, (5, 5), max(rng.uniform(*options.blur), 0.05))
     gamma, gain, offset = rng.uniform(0.85, 1.2), rng.uniform(0.85, 1.12), rng.uniform(-8, 14)
     curve = (np.arange(256) / 255.0) ** gamma * 255 * gain + offset
-    picture = cv2.LUT(picture, np.clip(curve, 0, 255).astype(np.uint8))
+    image = cv2.LUT(image, np.clip(curve, 0, 255).astype(np.uint8))
     noise = grain()
     top, left = (
-        int(rng.integers(0, limit - used + 1)) for limit, used in zip(noise.shape, picture.shape[:2], strict=False)
+        int(rng.integers(0, limit - used + 1)) for limit, used in zip(noise.shape, image.shape[:2], strict=False)
     )
-    cut = noise[top : top + picture.shape[0], left : left + picture.shape[1]]
-    return cv2.addWeighted(picture, 1.0, cut, rng.uniform(*options.noise) / 32, 0, dtype=cv2.CV_8U)
+    cut = noise[top : top + image.shape[0], left : left + image.shape[1]]
+    return cv2.addWeighted(image, 1.0, cut, rng.uniform(*options.noise) / 32, 0, dtype=cv2.CV_8U)

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .view import Camera
+from .scene_camera import SceneCamera
 
 __all__ = ['FRACTION_BITS', 'draw_skyline', 'draw_wall_things', 'fill_polygon', 'fixed_point']
 
 Array = npt.NDArray[np.float64]
-Image = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 FRACTION_BITS = 4  # of the corners handed to OpenCV
 
@@ -21,36 +21,36 @@ def fixed_point(points: Array) -> npt.NDArray[np.int32]:
     return np.round(np.clip(points, -8000, 8000) * (1 << FRACTION_BITS)).astype(np.int32)
 
 
-def fill_polygon(picture: Image, points: Array, colour: Array) -> None:
+def fill_polygon(image: Pixels, points: Array, color: Array) -> None:
     """Fills a convex polygon, (n, 2) pixels, anti-aliased, in place."""
-    shade = [float(c) for c in np.clip(colour, 0, 255)]
-    cv2.fillConvexPoly(picture, fixed_point(points), shade, cv2.LINE_AA, FRACTION_BITS)
+    shade = [float(c) for c in np.clip(color, 0, 255)]
+    cv2.fillConvexPoly(image, fixed_point(points), shade, cv2.LINE_AA, FRACTION_BITS)
 
 
 def _muted(rng: np.random.Generator, spread: float = 22.0) -> Array:
-    colour: Array = np.clip(rng.uniform(45, 220) + rng.normal(0, spread, 3), 10, 245)
-    return colour
+    color: Array = np.clip(rng.uniform(45, 220) + rng.normal(0, spread, 3), 10, 245)
+    return color
 
 
-def _round(centre: Array, wide: float, high: float, corners: int) -> Array:
+def _round(center: Array, wide: float, high: float, corners: int) -> Array:
     turn = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-    return centre + np.stack([wide * np.cos(turn), high * np.sin(turn)], axis=-1)
+    return center + np.stack([wide * np.cos(turn), high * np.sin(turn)], axis=-1)
 
 
-def draw_wall_things(rng: np.random.Generator, camera: Camera, picture: Image, foot: Array, across: Array) -> None:
-    """Windows, doors and framed pictures.
+def draw_wall_things(rng: np.random.Generator, camera: SceneCamera, image: Pixels, foot: Array, across: Array) -> None:
+    """Windows, doors and framed images.
 
     Args:
-        rng: Where, which and in what colours.
+        rng: Where, which and in what colors.
         camera: Who looks.
-        picture: (H, W, 3), changed in place.
-        foot: (3,), where the wall's origin stands on the ground, world frame, metres.
+        image: (H, W, 3), changed in place.
+        foot: (3,), where the wall's origin stands on the ground, world frame, meters.
         across: (3,), unit vector along the wall.
     """
 
-    def fill(rect: Array, colour: Array) -> None:
+    def fill(rect: Array, color: Array) -> None:
         world = foot + rect[:, :1] * across - rect[:, 1:] * np.array([0, 1.0, 0])
-        fill_polygon(picture, camera.project(camera.to_camera(world)), colour)
+        fill_polygon(image, camera.project(camera.to_camera(world)), color)
 
     for _ in range(int(rng.integers(0, 5))):
         kind = rng.choice(['window', 'frame', 'frame', 'door'])
@@ -70,41 +70,41 @@ def draw_wall_things(rng: np.random.Generator, camera: Camera, picture: Image, f
                 fill(patch * size + at, _muted(rng, 45.0))
 
 
-def draw_skyline(rng: np.random.Generator, camera: Camera, picture: Image) -> None:
+def draw_skyline(rng: np.random.Generator, camera: SceneCamera, image: Pixels) -> None:
     """Hills, houses and trees at the horizon, in place."""
-    width = picture.shape[1]
-    horizon = camera.centre[1] - camera.focal[1] * np.tan(camera.pitch) + 8
+    width = image.shape[1]
+    horizon = camera.center[1] - camera.focal[1] * np.tan(camera.pitch) + 8
     hill = np.array([70.0, 110.0, 90.0]) * rng.uniform(0.6, 1.3) + rng.normal(0, 10, 3)
     for _ in range(int(rng.integers(1, 4))):
-        centre = np.array([rng.uniform(0, width), horizon])
-        outline = _round(centre, rng.uniform(60, 200), rng.uniform(10, 45), 24)
-        fill_polygon(picture, outline, hill + rng.normal(0, 10, 3))
+        center = np.array([rng.uniform(0, width), horizon])
+        outline = _round(center, rng.uniform(60, 200), rng.uniform(10, 45), 24)
+        fill_polygon(image, outline, hill + rng.normal(0, 10, 3))
     for _ in range(int(rng.integers(0, 5))):
-        _house(rng, picture, rng.uniform(-40, width), horizon)
+        _house(rng, image, rng.uniform(-40, width), horizon)
     for _ in range(int(rng.integers(0, 6))):
-        _tree(rng, picture, rng.uniform(0, width), horizon)
+        _tree(rng, image, rng.uniform(0, width), horizon)
 
 
-def _house(rng: np.random.Generator, picture: Image, left: float, ground: float) -> None:
+def _house(rng: np.random.Generator, image: Pixels, left: float, ground: float) -> None:
     wide, high = rng.uniform(24, 90), rng.uniform(30, 130)
     wall = _muted(rng, 14.0)
     glass = wall * rng.choice([0.6, 1.25])
-    fill_polygon(picture, _UNIT_BOX * (wide, -high) + (left, ground), wall)
+    fill_polygon(image, _UNIT_BOX * (wide, -high) + (left, ground), wall)
     columns, rows = int(wide // 11), int(high // 14)
     pane = _UNIT_BOX * (wide / columns * 0.45, high / rows * 0.5)
     for i in range(columns):
         for j in range(rows):
             at = (left + (i + 0.3) * wide / columns, ground - (j + 0.8) * high / rows)
-            fill_polygon(picture, pane + at, glass)
+            fill_polygon(image, pane + at, glass)
 
 
-def _tree(rng: np.random.Generator, picture: Image, x: float, ground: float) -> None:
+def _tree(rng: np.random.Generator, image: Pixels, x: float, ground: float) -> None:
     high = rng.uniform(25, 90)
     bark = np.array([40.0, 60.0, 80.0]) * rng.uniform(0.6, 1.3)
     leaf = np.array([55.0, 110.0, 70.0]) * rng.uniform(0.5, 1.3)
     trunk = np.array([(x - 3, ground), (x + 3, ground), (x + 2, ground - high), (x - 2, ground - high)])
-    fill_polygon(picture, trunk, bark)
+    fill_polygon(image, trunk, bark)
     for _ in range(7):
-        centre = np.array([x, ground - high]) + rng.normal(0, high * 0.18, 2)
+        center = np.array([x, ground - high]) + rng.normal(0, high * 0.18, 2)
         size = high * rng.uniform(0.14, 0.26)
-        fill_polygon(picture, _round(centre, size, size, 12), leaf * rng.uniform(0.8, 1.25))
+        fill_polygon(image, _round(center, size, size, 12), leaf * rng.uniform(0.8, 1.25))

@@ -1,4 +1,4 @@
-"""Real pictures of five data sets through training, evaluation and inference, with a config of this repository."""
+"""Real images of five datasets through training, evaluation and inference, with a config of this repository."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from mmpose_ext import config_path
 BASE = 'dark/dark_res18_1xb32-10e_synthetic-128x96'
 KEYPOINT_PCK = dict(type='PCKAccuracy', thr=0.5, norm_item='bbox')
 
-# folder -> number of joints, data set, metric, and what the metric reports
+# folder -> number of joints, dataset, metric, and what the metric reports
 DATA_SETS = {
     'coco': (17, 'CocoDataset', dict(type='CocoMetric'), 'coco/AP'),
     # without the file of head boxes, which PCKh needs, distances are divided by the person's box
@@ -45,7 +45,7 @@ def _one_thread():
 
 
 def make_config(name, folder, work_dir):
-    """The repository's config for synthetic people with another data set, other joints, and two iterations."""
+    """The repository's config for synthetic people with another dataset, other joints, and two iterations."""
     joints, data_set, metric, _ = DATA_SETS[name]
     annotations = os.path.join(folder, f'test_{name}.json')
     config = Config.fromfile(config_path(BASE))
@@ -53,7 +53,7 @@ def make_config(name, folder, work_dir):
     config.model.head.out_channels = joints
     config.randomness = dict(seed=0)
     config.log_level = 'ERROR'
-    config.experiment_name = f'real-pictures-{name}'
+    config.experiment_name = f'real-images-{name}'
     # MMEngine keeps visualizers by name for the whole process
     config.visualizer = dict(type='PoseLocalVisualizer', name=config.experiment_name)
     for phase in ('train', 'test'):
@@ -78,8 +78,8 @@ def make_config(name, folder, work_dir):
 
 
 @pytest.mark.parametrize('name', DATA_SETS)
-def test_train_evaluate_and_infer(name, pictures, tmp_path):
-    folder = pictures(name)
+def test_train_evaluate_and_infer(name, sample_images, tmp_path):
+    folder = sample_images(name)
     joints, _, _, figure = DATA_SETS[name]
     config = make_config(name, folder, tmp_path)
 
@@ -100,7 +100,7 @@ def test_train_evaluate_and_infer(name, pictures, tmp_path):
     assert figure in figures
     assert all(np.isfinite(value) for value in figures.values())
 
-    # inference from the file that training left, on one person of the data set: the same points
+    # inference from the file that training left, on one person of the dataset: the same points
     checkpoint = tmp_path / 'iter_2.pth'
     model = init_model(config, str(checkpoint), device='cpu')
     sample = runner.test_dataloader.dataset[0]
@@ -119,9 +119,9 @@ def test_train_evaluate_and_infer(name, pictures, tmp_path):
 
 
 @pytest.mark.parametrize('name', DATA_SETS)
-def test_targets_lie_on_the_labelled_joints(name, pictures, tmp_path):
-    """Decoded, what the head draws for a person comes back to the annotation in the picture."""
-    config = make_config(name, pictures(name), tmp_path)
+def test_targets_lie_on_the_labeled_joints(name, sample_images, tmp_path):
+    """Decoded, what the head draws for a person comes back to the annotation in the image."""
+    config = make_config(name, sample_images(name), tmp_path)
     model = init_model(config, device='cpu')
     codec = model.head.decoder
     # the test pipeline crops without augmentation; the keypoints of the crop are wanted here as well
@@ -143,9 +143,9 @@ def test_targets_lie_on_the_labelled_joints(name, pictures, tmp_path):
     assert distances.mean() < 0.1  # pixels; a cell has 4
 
 
-def test_pictures_are_where_the_annotations_say(pictures):
-    """So that a skipped or empty data set does not pass for a tested one."""
-    folder = pictures('coco')
+def test_images_are_where_the_annotations_say(sample_images):
+    """So that a skipped or empty dataset does not pass for a tested one."""
+    folder = sample_images('coco')
     images = json.loads((folder / 'test_coco.json').read_text())['images']
     assert len(images) == 4
     assert all((folder / image['file_name']).is_file() for image in images)

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from .appearance import Appearance, sample_appearance
 from .mesh import body_mesh, pose_vertices
 from .poses import Pose, sample_pose
+from .scene_camera import BODY_TO_WORLD
 from .skeleton import BODY_PARENTS, BodyShape, coco_joints, sample_shape
-from .view import BODY_TO_WORLD
 
 __all__ = ['Body', 'Person', 'place', 'sample_body', 'turn_matrix']
 
@@ -22,8 +22,8 @@ class Body:
 
     Attributes:
         shape, pose, appearance: What the person is, does and wears.
-        vertices: (V, 3), metres.
-        joints: (17, 3), COCO's order, metres.
+        vertices: (V, 3), meters.
+        joints: (17, 3), COCO's order, meters.
     """
 
     shape: BodyShape
@@ -35,11 +35,11 @@ class Body:
 
 @dataclass(frozen=True)
 class Person:
-    """One person in the world frame (x right, y down, z away, the ground at y = 0; metres).
+    """One person in the world frame (x right, y down, z away, the ground at y = 0; meters).
 
     Attributes:
         body: What was placed.
-        yaw: Radians; 0 faces the camera, positive turns to the picture's right.
+        yaw: Radians; 0 faces the camera, positive turns to the image's right.
         vertices: (V, 3), of the body's mesh.
         facets: (n,), the facets of the mesh that exist on this person.
         joints: (17, 3), COCO's order.
@@ -61,7 +61,7 @@ def sample_body(rng: np.random.Generator, kind: str | None = None) -> Body:
     shape = sample_shape(rng)
     pose = sample_pose(rng, shape, kind)
     appearance = sample_appearance(rng)
-    vertices = pose_vertices(body_mesh(), shape, pose.posture, appearance.widen)
+    vertices = pose_vertices(body_mesh(), shape, pose.posture, appearance.looseness)
     return Body(shape, pose, appearance, vertices, coco_joints(pose.posture, shape))
 
 
@@ -76,7 +76,7 @@ def place(body: Body, x: float, z: float, yaw: float, lift: float = 0.0) -> Pers
 
     Args:
         body: Whom.
-        x: Where the pelvis comes to be, world frame, metres.
+        x: Where the pelvis comes to be, world frame, meters.
         z: The same, away from the camera.
         yaw: Radians; see `Person`.
         lift: Metres between the lowest point and the ground (a jump).

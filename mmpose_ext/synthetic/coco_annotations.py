@@ -1,4 +1,4 @@
-"""COCO annotations of a drawn scene: key points, visibility, boxes, areas, and the 3D joints with the camera."""
+"""COCO annotations of a drawn scene: keypoints, visibility, boxes, areas, and the 3D joints with the camera."""
 
 from functools import cache
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .mesh import body_mesh
-from .persons import Person
+from .person import Person
 from .render import Rendered
+from .scene_camera import SceneCamera
 from .skeleton import COCO_JOINTS, COCO_SKELETON
-from .view import Camera
 
 __all__ = ['CATEGORY', 'annotate', 'camera_entry', 'joint_visibility']
 
@@ -25,7 +25,7 @@ CATEGORY = {
 }
 
 # What one sees where a joint is visible: the parts around it (those of limbs: of its side) and how far below the
-# surface the joint may lie, in metres for a person of 1.71 m.
+# surface the joint may lie, in meters for a person of 1.71 m.
 _FLESH: dict[str, tuple[tuple[str, ...], float]] = {
     'nose': (('head', 'nose'), 0.045),
     'eye': (('head', 'eye_white', 'iris', 'brow', 'nose'), 0.045),
@@ -50,11 +50,11 @@ def _allowed_parts(joint: str) -> tuple[frozenset[int], float]:
 
 
 def joint_visibility(
-    rendered: Rendered, camera: Camera, person: Person, number: int, size: tuple[int, int]
+    rendered: Rendered, camera: SceneCamera, person: Person, number: int, size: tuple[int, int]
 ) -> npt.NDArray[np.int64]:
-    """COCO's flags: (17,), 0 outside the picture, 1 hidden by a thing, a person or the own body, 2 visible.
+    """COCO's flags: (17,), 0 outside the image, 1 hidden by a thing, a person or the own body, 2 visible.
 
-    A joint lies inside the body. It counts as visible when what the picture shows there is the flesh or cloth around
+    A joint lies inside the body. It counts as visible when what the image shows there is the flesh or cloth around
     this joint of this person, no farther in front of the joint than that part is thick.
 
     Args:
@@ -62,7 +62,7 @@ def joint_visibility(
         camera: The scene's camera.
         person: Whose joints.
         number: The person's number in `rendered.owner`, from 1.
-        size: (W, H) of the picture. Beyond the outermost pixels' centres a joint is outside.
+        size: (W, H) of the image. Beyond the outermost pixels' centers a joint is outside.
     """
     seen = camera.to_camera(person.joints)
     pixels = camera.project(seen)
@@ -81,21 +81,23 @@ def joint_visibility(
     return flags
 
 
-def annotate(rendered: Rendered, camera: Camera, people: list[Person], size: tuple[int, int]) -> list[dict[str, Any]]:
+def annotate(
+    rendered: Rendered, camera: SceneCamera, people: list[Person], size: tuple[int, int]
+) -> list[dict[str, Any]]:
     """Annotations of the people worth one: with a visible joint and a box that is not tiny.
 
     Args:
         rendered: The drawn scene, in which `people` have the numbers 1, 2, ...
         camera: The scene's camera.
         people: Everybody in the scene.
-        size: (W, H) of the picture.
+        size: (W, H) of the image.
 
     Returns:
-        COCO annotations without ids: `keypoints` (x, y, v; integers are pixel centres), `num_keypoints`, `bbox` (first
+        COCO annotations without ids: `keypoints` (x, y, v; integers are pixel centers), `num_keypoints`, `bbox` (first
         column, first row, number of columns, number of rows of the visible silhouette) and `area` (its number of
         pixels) as COCO derives them from a mask, `iscrowd`, and beyond COCO: `keypoints_3d` (17, 3) and `root_3d` (3,)
-        in the camera frame (x right, y down, z forward; metres), `camera` with `f` and `c` in pixels. Projecting
-        keypoints_3d gives the keypoints, also those outside the picture, whose 2D entry is 0, 0, 0.
+        in the camera frame (x right, y down, z forward; meters), `camera` with `f` and `c` in pixels. Projecting
+        keypoints_3d gives the keypoints, also those outside the image, whose 2D entry is 0, 0, 0.
     """
     annotations = []
     for number, (person, mask) in enumerate(zip(people, rendered.masks(len(people)), strict=True), start=1):
@@ -122,9 +124,9 @@ def annotate(rendered: Rendered, camera: Camera, people: list[Person], size: tup
     return annotations
 
 
-def camera_entry(camera: Camera) -> dict[str, list[float]]:
+def camera_entry(camera: SceneCamera) -> dict[str, list[float]]:
     """The camera as the annotation file holds it: focal lengths `f` and principal point `c`, pixels."""
-    return {'f': [_number(value, 4) for value in camera.focal], 'c': [_number(value, 4) for value in camera.centre]}
+    return {'f': [_number(value, 4) for value in camera.focal], 'c': [_number(value, 4) for value in camera.center]}
 
 
 def _number(value: float, digits: int) -> float | int:
