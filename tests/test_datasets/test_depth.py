@@ -71,7 +71,7 @@ def test_few_people(folder):
 def test_root_of_ones_own(folder):
     person = dataset(folder, root=['nose'])[0]  # the first person's nose is labeled, its left eye is not
     assert person['keypoints'][0, 0, 2] == 0
-    with pytest.raises(ValueError, match="'root' must be joints of the data ?set"):
+    with pytest.raises(ValueError, match="'root' must be joints of the data"):
         dataset(folder, root=['pelvis'])
 
 
