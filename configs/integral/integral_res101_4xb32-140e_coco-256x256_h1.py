@@ -4,5 +4,8 @@ _base_ = '_base_/coco-256x256.py'
 
 model = dict(
     backbone=dict(depth=101, init_cfg=dict(checkpoint='torchvision://resnet101')),
-    head=dict(loss_heatmap=dict(type='KeypointMSELoss', use_target_weight=True), decoder=dict(heatmap_type='gaussian')),
+    head=dict(
+        loss_heatmap=dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder=dict(heatmap_type='gaussian', decoding='shift'),
+    ),
 )

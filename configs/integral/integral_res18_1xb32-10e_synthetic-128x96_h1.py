@@ -3,5 +3,8 @@
 _base_ = '_base_/synthetic-128x96.py'
 
 model = dict(
-    head=dict(loss_heatmap=dict(type='KeypointMSELoss', use_target_weight=True), decoder=dict(heatmap_type='gaussian'))
+    head=dict(
+        loss_heatmap=dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder=dict(heatmap_type='gaussian', decoding='shift'),
+    )
 )

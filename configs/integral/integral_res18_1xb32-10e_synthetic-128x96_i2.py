@@ -3,7 +3,11 @@
 _base_ = 'integral_res18_1xb32-10e_synthetic-128x96_h2.py'
 
 model = dict(
-    head=dict(loss_coord=dict(type='mmpose_ext.CoordinateLoss'), loss_heatmap=None, decoder=dict(heatmap_type=None))
+    head=dict(
+        loss_coord=dict(type='mmpose_ext.CoordinateLoss'),
+        loss_heatmap=None,
+        decoder=dict(heatmap_type=None, decoding='integral'),
+    )
 )
 # it refines: half of the first stage's rate
 optim_wrapper = dict(optimizer=dict(lr=1e-3))

@@ -8,7 +8,7 @@ model = dict(
         loss_heatmap=None,
         # H1's maps go from 0 to 1: with the paper's beta of 1 a softmax of them is almost flat, and H1's work is lost
         beta=20,
-        decoder=dict(heatmap_type=None),
+        decoder=dict(heatmap_type=None, decoding='integral'),
     )
 )
 # it refines: half of the first stage's rate

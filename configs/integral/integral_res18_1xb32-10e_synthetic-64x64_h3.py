@@ -2,4 +2,6 @@
 
 _base_ = '_base_/synthetic-64x64.py'
 
-model = dict(head=dict(loss_heatmap=dict(type='mmpose_ext.HeatmapBCELoss'), decoder=dict(heatmap_type='disk')))
+model = dict(
+    head=dict(loss_heatmap=dict(type='mmpose_ext.HeatmapBCELoss'), decoder=dict(heatmap_type='disk', decoding='shift'))
+)

@@ -3,5 +3,8 @@
 _base_ = '_base_/synthetic3d-2d-64x64.py'
 
 model = dict(
-    head=dict(loss_heatmap=dict(type='mmpose_ext.VolumeCrossEntropyLoss'), decoder=dict(heatmap_type='one_hot')),
+    head=dict(
+        loss_heatmap=dict(type='mmpose_ext.VolumeCrossEntropyLoss'),
+        decoder=dict(heatmap_type='one_hot', decoding='shift'),
+    ),
 )

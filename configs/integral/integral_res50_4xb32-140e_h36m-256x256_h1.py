@@ -2,4 +2,8 @@
 
 _base_ = '_base_/h36m-256x256.py'
 
-model = dict(head=dict(loss_heatmap=dict(type='mmpose_ext.VolumeMSELoss'), decoder=dict(heatmap_type='gaussian')))
+model = dict(
+    head=dict(
+        loss_heatmap=dict(type='mmpose_ext.VolumeMSELoss'), decoder=dict(heatmap_type='gaussian', decoding='shift')
+    )
+)

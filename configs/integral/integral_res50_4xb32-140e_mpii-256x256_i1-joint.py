@@ -2,4 +2,4 @@
 
 _base_ = 'integral_res50_4xb32-140e_mpii-256x256_h1.py'
 
-model = dict(head=dict(loss_coord=dict(type='mmpose_ext.CoordinateLoss')))
+model = dict(head=dict(loss_coord=dict(type='mmpose_ext.CoordinateLoss'), decoder=dict(decoding='integral')))

@@ -3,5 +3,8 @@
 _base_ = '_base_/mpii-256x256_multi-stage.py'
 
 model = dict(
-    head=dict(head=dict(loss_heatmap=dict(type='mmpose_ext.HeatmapBCELoss')), decoder=dict(heatmap_type='disk'))
+    head=dict(
+        head=dict(loss_heatmap=dict(type='mmpose_ext.HeatmapBCELoss')),
+        decoder=dict(heatmap_type='disk', decoding='shift'),
+    )
 )

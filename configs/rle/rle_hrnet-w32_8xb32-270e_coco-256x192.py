@@ -5,10 +5,9 @@ _base_ = ['../_base_/models/hrnet-w32.py', '_base_/coco-256x192.py']
 model = dict(
     head=dict(
         _delete_=True,
-        type='mmpose_ext.RLEHead',
+        type='mmpose_ext.IntegralRLEHead',
         in_channels=_base_.model.head.in_channels,
         num_joints=17,
-        mean='integral',
         deconv_out_channels=None,
         decoder=dict(type='mmpose_ext.RegressionLabel', input_size=_base_.input_size),
     )

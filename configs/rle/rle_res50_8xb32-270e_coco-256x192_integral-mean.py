@@ -2,4 +2,4 @@
 
 _base_ = 'rle_res50_8xb32-270e_coco-256x192.py'
 
-model = dict(head=dict(mean='integral'))
+model = dict(head=dict(type='mmpose_ext.IntegralRLEHead'))

@@ -7,6 +7,7 @@ train_dataloader = dict(batch_size=_base_.batch_size, dataset=dict(pipeline=pipe
 
 model = dict(
     head=dict(
+        type='mmpose_ext.IntegralHead3D',
         depth_size=_base_.input_size[0] // 4,
         decoder=dict(
             input_size=_base_.input_size,

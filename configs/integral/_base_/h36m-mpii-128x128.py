@@ -8,6 +8,7 @@ train_dataloader = dict(dataset=dict(pipeline=pipeline))
 
 model = dict(
     head=dict(
+        type='mmpose_ext.IntegralHead3D',
         depth_size=_base_.input_size[0] // 4,
         decoder=dict(
             input_size=_base_.input_size,

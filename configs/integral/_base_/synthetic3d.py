@@ -13,6 +13,7 @@ model = dict(
         )
     ),
     head=dict(
+        type='mmpose_ext.IntegralHead3D',
         depth_size=16,
         # the paper's box is 2 m wide; everyone here stands in it
         decoder=dict(depth_size=16, depth_range=2000.0),
