@@ -55,10 +55,10 @@ CODECS = {
 DECODED = {'DarkHeatmap': 'heatmaps', 'IntegralLabel': 'keypoint_labels', 'RegressionLabel': 'keypoint_labels'}
 
 
-def integral_head(decoder=None, **arguments):
+def integral_head(decoder=None, head='IntegralHead', **arguments):
     """A case of the contract: a function of the number of joints."""
     return lambda joints: dict(
-        type='mmpose_ext.IntegralHead',
+        type=f'mmpose_ext.{head}',
         in_channels=4,
         out_channels=joints,
         deconv_out_channels=(6,),
@@ -66,6 +66,11 @@ def integral_head(decoder=None, **arguments):
         decoder=decoder or integral_label(),
         **arguments,
     )
+
+
+def volume_head(decoder, **arguments):
+    """A case of the contract: a function of the number of joints."""
+    return integral_head(decoder, 'IntegralHead3D', depth_size=VOLUME['depth_size'], **arguments)
 
 
 SMALL_FLOW = dict(type='RealNVP', num_couplings=2, hidden_channels=8)
@@ -78,9 +83,9 @@ def regression_head(head='RegressionHead', decoder=REGRESSION_LABEL, **arguments
     )
 
 
-def rle_head(**arguments):
+def rle_head(head='RLEHead', **arguments):
     """A case of the contract: a function of the number of joints."""
-    return regression_head('RLEHead', **dict(loss=dict(type='mmpose_ext.RLELoss', flow=SMALL_FLOW)) | arguments)
+    return regression_head(head, **dict(loss=dict(type='mmpose_ext.RLELoss', flow=SMALL_FLOW)) | arguments)
 
 
 # name -> functions of the number of joints; features have 4 channels and half of the maps' size
@@ -105,34 +110,36 @@ HEADS = {
             beta=10.0,
             score='peak',
         ),
-        integral_head(integral_label('gaussian'), loss_heatmap=dict(type='KeypointMSELoss', use_target_weight=True)),
         integral_head(
-            integral_label('one_hot'), loss_heatmap=dict(type='mmpose_ext.HeatmapCrossEntropyLoss'), decoding='dark'
+            integral_label('gaussian', decoding='shift'),
+            loss_heatmap=dict(type='KeypointMSELoss', use_target_weight=True),
         ),
-        integral_head(integral_label('disk'), loss_heatmap=dict(type='mmpose_ext.HeatmapBCELoss'), decoding='argmax'),
-        integral_head(integral_label(**VOLUME), depth_size=5, loss_coord=COORDINATE_LOSS),
         integral_head(
+            integral_label('one_hot', decoding='dark'), loss_heatmap=dict(type='mmpose_ext.HeatmapCrossEntropyLoss')
+        ),
+        integral_head(integral_label('disk', decoding='argmax'), loss_heatmap=dict(type='mmpose_ext.HeatmapBCELoss')),
+    ],
+    'IntegralHead3D': [
+        volume_head(integral_label(**VOLUME), loss_coord=COORDINATE_LOSS),
+        volume_head(
             integral_label('gaussian', **VOLUME),
-            depth_size=5,
             loss_coord=COORDINATE_LOSS,
             loss_heatmap=dict(type='mmpose_ext.VolumeMSELoss'),
             beta=10.0,
             debias=True,
         ),
-        integral_head(
-            integral_label('gaussian', **VOLUME), depth_size=5, loss_heatmap=dict(type='mmpose_ext.VolumeMSELoss')
+        volume_head(
+            integral_label('gaussian', decoding='shift', **VOLUME), loss_heatmap=dict(type='mmpose_ext.VolumeMSELoss')
         ),
-        integral_head(
-            integral_label('one_hot', **VOLUME),
-            depth_size=5,
+        volume_head(
+            integral_label('one_hot', decoding='argmax', **VOLUME),
             loss_heatmap=dict(type='mmpose_ext.VolumeCrossEntropyLoss'),
-            decoding='argmax',
         ),
     ],
     'RegressionHead': [regression_head(), regression_head(decoder=REGRESSION_LABEL_3D, dim=3)],
+    'IntegralRLEHead': [rle_head('IntegralRLEHead', deconv_out_channels=(6,), deconv_kernel_sizes=(4,))],
     'RLEHead': [
         rle_head(),
-        rle_head(mean='integral', deconv_out_channels=(6,), deconv_kernel_sizes=(4,)),
         rle_head(
             dim=3,
             decoder=REGRESSION_LABEL_3D,

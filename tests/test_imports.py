@@ -291,6 +291,8 @@ PUBLIC = {
         'BaseHead',
         'HeatmapHead',
         'IntegralHead',
+        'IntegralHead3D',
+        'IntegralRLEHead',
         'MapHead',
         'MultiStageHead',
         'RLEHead',

@@ -12,9 +12,9 @@ CODEC = "dict(type='mmpose_ext.{}', input_size=_base_.input_size, depth_range=20
 VOLUME = CODEC.format('IntegralLabel', ', heatmap_size=(64, 64), depth_size=16, heatmap_type={}')
 POINTS = CODEC.format('RegressionLabel', '')
 HEADS = {
-    'integral': "type='mmpose_ext.IntegralHead', out_channels=17, deconv_out_channels=(16, 16, 16), depth_size=16, "
+    'integral': "type='mmpose_ext.IntegralHead3D', out_channels=17, deconv_out_channels=(16, 16, 16), depth_size=16, "
     f"loss_coord=dict(type='mmpose_ext.CoordinateLoss'), decoder={VOLUME.format(None)}",
-    'volume': "type='mmpose_ext.IntegralHead', out_channels=17, deconv_out_channels=(16, 16, 16), depth_size=16, "
+    'volume': "type='mmpose_ext.IntegralHead3D', out_channels=17, deconv_out_channels=(16, 16, 16), depth_size=16, "
     f"loss_heatmap=dict(type='mmpose_ext.VolumeCrossEntropyLoss'), decoder={VOLUME.format(repr('one_hot'))}",
     'regression': f"type='mmpose_ext.RegressionHead', num_joints=17, dim=3, decoder={POINTS}",
     'rle': f"type='mmpose_ext.RLEHead', num_joints=17, dim=3, decoder={POINTS}",

@@ -23,6 +23,8 @@ from .regression_label import RegressionLabel
 
 __all__ = ['IntegralLabel']
 
+DECODINGS = ('integral', 'argmax', 'shift', 'dark')
+
 
 @KEYPOINT_CODECS.register_module()
 class IntegralLabel(RegressionLabel):
@@ -41,6 +43,8 @@ class IntegralLabel(RegressionLabel):
             vector on depth, which are the targets here. There are no volumes of H3.
         depth_range: Millimetres of depth that the volumes reach over, see :class:`RegressionLabel`; given with
             ``depth_size``.
+        decoding: How a joint is found: 'integral', the expectation that the head computes, or the maximum of its maps
+            or volumes with 'argmax', 'shift' (a quarter of a cell) or, for maps, 'dark' (without modulation).
 
     Raises:
         ValueError: If an argument is out of range; the message names it, what is allowed and what came.
@@ -58,6 +62,7 @@ class IntegralLabel(RegressionLabel):
         radius: float = 15.0,
         depth_size: int | None = None,
         depth_range: float | None = None,
+        decoding: str = 'integral',
     ) -> None:
         super().__init__(input_size, depth_range)
         self.heatmap_size = check_size('heatmap_size', heatmap_size)
@@ -70,6 +75,9 @@ class IntegralLabel(RegressionLabel):
             raise ValueError(f"'depth_size' must be a whole number > 0, got {depth_size!r}")
         if depth_size is not None and heatmap_type == 'disk':
             raise ValueError("'heatmap_type' must be 'gaussian', 'one_hot' or None with depth_size, got 'disk'")
+        allowed = DECODINGS if depth_size is None else DECODINGS[:-1]
+        check_choice('decoding', decoding, allowed)
+        self.decoding = decoding
         self.depth_size = depth_size
         self.heatmap_type = heatmap_type
         self.sigma = sigma
@@ -79,7 +87,7 @@ class IntegralLabel(RegressionLabel):
         return (
             f'{type(self).__name__}(input_size={self.input_size}, heatmap_size={self.heatmap_size}, '
             f'heatmap_type={self.heatmap_type!r}, sigma={self.sigma}, radius={self.radius}, '
-            f'depth_size={self.depth_size}, depth_range={self.depth_range})'
+            f'depth_size={self.depth_size}, depth_range={self.depth_range}, decoding={self.decoding!r})'
         )
 
     def encode_batch(self, keypoints: Tensor, keypoints_visible: Tensor | None = None) -> dict[str, Tensor]:

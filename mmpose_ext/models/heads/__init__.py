@@ -2,10 +2,20 @@
 
 from .base import BaseHead
 from .heatmap_head import HeatmapHead
-from .integral_head import IntegralHead
+from .integral_head import IntegralHead, IntegralHead3D
 from .map_head import MapHead
 from .multi_stage_head import MultiStageHead
 from .regression_head import RegressionHead
-from .rle_head import RLEHead
+from .rle_head import IntegralRLEHead, RLEHead
 
-__all__ = ['BaseHead', 'HeatmapHead', 'IntegralHead', 'MapHead', 'MultiStageHead', 'RLEHead', 'RegressionHead']
+__all__ = [
+    'BaseHead',
+    'HeatmapHead',
+    'IntegralHead',
+    'IntegralHead3D',
+    'IntegralRLEHead',
+    'MapHead',
+    'MultiStageHead',
+    'RLEHead',
+    'RegressionHead',
+]

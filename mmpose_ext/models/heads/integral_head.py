@@ -27,9 +27,7 @@ from mmpose_ext.registry import MODELS
 
 from .map_head import MapHead, check_map_size
 
-__all__ = ['IntegralHead']
-
-_DECODINGS = ('integral', 'argmax', 'shift', 'dark')
+__all__ = ['IntegralHead', 'IntegralHead3D']
 
 
 class _Reading(NamedTuple):
@@ -77,9 +75,6 @@ class IntegralHead(MapHead):
             weights (B, K, 1), as MMPose's losses of regression are; None: no such loss. With depth these are (B, K, 3),
             each axis with a weight.
         loss_heatmap: Config of the loss of maps, called with (logits, targets, weights); None: no such loss.
-        decoding: How a joint is found: 'integral', the expectation, or the maximum of the map with 'argmax',
-            'shift' (a quarter of a cell) or 'dark' (no modulation). None: 'integral' if ``loss_coord`` is given, else
-            'shift'.
         score: The confidence of an expectation: 'mass', 'spread' or 'peak'
             (:func:`mmpose_ext.functional.soft_argmax_scores`). That of a maximum is its value.
         score_radius: Of 'mass' and 'spread', in cells. The defaults of both are what told right joints from wrong ones
@@ -100,7 +95,6 @@ class IntegralHead(MapHead):
         debias: bool = False,
         loss_coord: Mapping[str, Any] | None = None,
         loss_heatmap: Mapping[str, Any] | None = None,
-        decoding: str | None = None,
         score: str = 'mass',
         score_radius: float = 1.0,
         **kwargs: Any,
@@ -111,17 +105,20 @@ class IntegralHead(MapHead):
         check_positive('beta', beta)
         check_choice('score', score, SCORES)
         check_positive('score_radius', score_radius)
-        check_choice('decoding', decoding, (*_DECODINGS, None))
         if loss_coord is None and loss_heatmap is None:
             raise ValueError("'loss_coord' and 'loss_heatmap' must not both be None: nothing would be trained")
         self.beta = beta
         self.debias = debias
         self.score = score
         self.score_radius = score_radius
-        self.decoding = decoding or ('shift' if loss_coord is None else 'integral')
         self.loss_coord = None if loss_coord is None else MODELS.build(dict(loss_coord))
         self.loss_heatmap = None if loss_heatmap is None else MODELS.build(dict(loss_heatmap))
         self._check_depth()
+
+    @property
+    def decoding(self) -> str:
+        """How the codec finds a joint."""
+        return getattr(self.decoder, 'decoding', 'integral')
 
     def _check_depth(self) -> None:
         """Raise a ValueError unless all parts are for maps, or all for volumes of one size."""
@@ -129,8 +126,6 @@ class IntegralHead(MapHead):
         cells = getattr(self.decoder, 'depth_size', self.depth_size)
         if self.decoder is not None and cells != self.depth_size:
             raise ValueError(f"'depth_size' must be that of the codec, {cells}, got {self.depth_size}")
-        if self.depth_size is not None and self.decoding == 'dark':
-            raise ValueError("'decoding' must be 'integral', 'argmax' or 'shift' with depth_size, got 'dark'")
         if self.loss_heatmap is not None and isinstance(self.loss_heatmap, VolumeLoss) is (self.depth_size is None):
             raise ValueError(
                 "'loss_heatmap' must be VolumeMSELoss or VolumeCrossEntropyLoss with depth_size, and neither without, "
@@ -227,6 +222,14 @@ class IntegralHead(MapHead):
             return spatial_softmax(outputs, self.beta)
         probabilities = getattr(self.loss_heatmap, 'probabilities', None)
         return outputs if probabilities is None else probabilities(outputs)
+
+
+@MODELS.register_module()
+class IntegralHead3D(IntegralHead):
+    """Volumes."""
+
+    def __init__(self, *args: Any, depth_size: int, **kwargs: Any) -> None:
+        super().__init__(*args, depth_size=depth_size, **kwargs)
 
 
 def _unit(cells: Tensor, maps: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from mmpose_ext.registry import MODELS
 from .base import BaseHead, Samples
 from .regression_head import pooled
 
-__all__ = ['FLOWS_3D', 'RLEHead']
+__all__ = ['FLOWS_3D', 'IntegralRLEHead', 'RLEHead']
 
 # for ``RLELoss``: a flow for joints with depth and one for those without, as in the released program
 FLOWS_3D = MappingProxyType({'flow': {'type': 'RealNVP', 'dim': 3}, 'flow_2d': {'type': 'RealNVP', 'dim': 2}})
@@ -182,3 +182,11 @@ class RLEHead(BaseHead):
                 scale = sample.metainfo['input_scale'] / self.decoder.input_size
                 prediction.keypoint_sigmas[..., :2] = prediction.keypoint_sigmas[..., :2] * scale
         return results
+
+
+@MODELS.register_module()
+class IntegralRLEHead(RLEHead):
+    """Points by soft-argmax."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, mean='integral', **kwargs)

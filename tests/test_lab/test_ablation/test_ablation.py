@@ -280,7 +280,7 @@ def test_every_row_builds(name: str, data: str, mmpose_scope: None) -> None:
         # of RLE with their sigmas.
         head = config.model.head
         joints = head.out_channels if 'out_channels' in head else head.num_joints
-        axes = (2 if head.type == 'mmpose_ext.RLEHead' else 1) * (3 if head.decoder.get('depth_range') else 2)
+        axes = (2 if head.type.endswith('RLEHead') else 1) * (3 if head.decoder.get('depth_range') else 2)
         # a volume has its depth in front
         depth = [head.decoder.depth_size] if head.decoder.get('depth_size') else []
         expected = (1, joints, *depth, *reversed(head.decoder.get('heatmap_size', (axes,))))

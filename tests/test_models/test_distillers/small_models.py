@@ -40,7 +40,7 @@ HEADS: dict[str, dict[str, Any]] = {
     ),
     'H2': maps_head(
         type='mmpose_ext.IntegralHead',
-        decoder=dict(type='mmpose_ext.IntegralLabel', heatmap_type='one_hot', **sizes()),
+        decoder=dict(type='mmpose_ext.IntegralLabel', heatmap_type='one_hot', decoding='shift', **sizes()),
         loss_heatmap=dict(type='mmpose_ext.HeatmapCrossEntropyLoss'),
     ),
     'RLE': dict(

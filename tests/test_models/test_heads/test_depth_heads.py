@@ -10,7 +10,7 @@ from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 
 from mmpose_ext.functional import soft_argmax
-from mmpose_ext.models.heads import IntegralHead, RegressionHead, RLEHead
+from mmpose_ext.models.heads import IntegralHead3D, RegressionHead, RLEHead
 
 INPUT, HEATMAP, CELLS, RANGE, JOINTS = (96, 128), (24, 32), 10, 2000.0, 4
 NAN = float('nan')
@@ -21,9 +21,9 @@ SMALL_FLOW = dict(type='RealNVP', num_couplings=2, hidden_channels=8)
 RLE = dict(type='mmpose_ext.RLELoss', flow=dict(SMALL_FLOW, dim=3), flow_2d=SMALL_FLOW)
 
 
-def label(heatmap_type=None):
+def label(heatmap_type=None, **change):
     sizes = dict(input_size=INPUT, heatmap_size=HEATMAP, depth_size=CELLS, depth_range=RANGE)
-    return dict(type='mmpose_ext.IntegralLabel', heatmap_type=heatmap_type, **sizes)
+    return dict(type='mmpose_ext.IntegralLabel', heatmap_type=heatmap_type, **sizes, **change)
 
 
 PLAIN = dict(type='mmpose_ext.RegressionLabel', input_size=INPUT, depth_range=RANGE)
@@ -32,11 +32,11 @@ BARE = dict(in_channels=JOINTS * CELLS, out_channels=JOINTS, deconv_out_channels
 DECONV = dict(in_channels=8, out_channels=JOINTS, deconv_out_channels=(10,), deconv_kernel_sizes=(4,))
 VOLUME = dict(depth_size=CELLS)
 VARIANTS = {
-    'I': (IntegralHead, dict(DECONV, **VOLUME, loss_coord=L1, decoder=label())),
-    'I debias': (IntegralHead, dict(DECONV, **VOLUME, loss_coord=L1, beta=10.0, debias=True, decoder=label())),
-    'H1': (IntegralHead, dict(DECONV, **VOLUME, loss_heatmap=MSE, decoder=label('gaussian'))),
-    'H2': (IntegralHead, dict(DECONV, **VOLUME, loss_heatmap=CE, decoder=label('one_hot'))),
-    'both': (IntegralHead, dict(DECONV, **VOLUME, loss_coord=L1, loss_heatmap=CE, decoder=label('one_hot'))),
+    'I': (IntegralHead3D, dict(DECONV, **VOLUME, loss_coord=L1, decoder=label())),
+    'I debias': (IntegralHead3D, dict(DECONV, **VOLUME, loss_coord=L1, beta=10.0, debias=True, decoder=label())),
+    'H1': (IntegralHead3D, dict(DECONV, **VOLUME, loss_heatmap=MSE, decoder=label('gaussian', decoding='shift'))),
+    'H2': (IntegralHead3D, dict(DECONV, **VOLUME, loss_heatmap=CE, decoder=label('one_hot', decoding='shift'))),
+    'both': (IntegralHead3D, dict(DECONV, **VOLUME, loss_coord=L1, loss_heatmap=CE, decoder=label('one_hot'))),
     'R1': (RegressionHead, dict(in_channels=8, num_joints=JOINTS, dim=3, loss=L1, decoder=PLAIN)),
     'RLE': (RLEHead, dict(in_channels=8, num_joints=JOINTS, dim=3, loss=RLE, decoder=PLAIN)),
 }
@@ -56,7 +56,7 @@ def make_head(variant, seed=0, std=0.3, **change):
 
 
 def bare_head(variant, **change):
-    return IntegralHead(**VARIANTS[variant][1] | BARE | change).eval()
+    return IntegralHead3D(**VARIANTS[variant][1] | BARE | change).eval()
 
 
 def people(count=4, deep=None, seed=0):
@@ -101,7 +101,7 @@ def test_channels_are_the_released_programs(reference):
 
 
 def test_a_layer_has_k_times_d_channels():
-    head = IntegralHead(**VARIANTS['I'][1])
+    head = IntegralHead3D(**VARIANTS['I'][1])
     assert head.final_layer.out_channels == JOINTS * CELLS
     assert head.out_channels == JOINTS
     assert head(make_features(2, 8, (12, 16))).shape == (2, JOINTS, CELLS, 32, 24)
@@ -122,7 +122,7 @@ def test_xy_is_what_a_map_summed_over_depth_gives(score):
     ('variant', 'decoding'), [('H1', 'argmax'), ('H1', 'shift'), ('H2', 'argmax'), ('H2', 'shift')]
 )
 def test_maxima_of_volumes_are_found_on_all_axes(variant, decoding):
-    head = bare_head(variant, decoding=decoding)
+    head = bare_head(variant, decoder=VARIANTS[variant][1]['decoder'] | dict(decoding=decoding))
     samples = make_samples(people(), None, INPUT)
     cells = people() / (4, 4, RANGE / CELLS) + (0, 0, CELLS / 2)
     axes = [np.exp(-((np.arange(side) - cells[..., axis, None]) ** 2) / 2) for axis, side in enumerate((24, 32, CELLS))]
@@ -242,7 +242,7 @@ def test_a_few_steps_find_joints_and_depths_that_only_some_samples_have(variant)
     hidden = keypoints.copy()
     hidden[1::2, :, 2] = NAN
     kind, config = VARIANTS[variant]
-    bare = kind is IntegralHead
+    bare = kind is IntegralHead3D
     head = bare_head(variant) if bare else kind(**config)
     torch.manual_seed(0)
     features = 0.01 * torch.randn(4, JOINTS * CELLS, 32, 24) if bare else torch.randn(4, 8, 2, 2)
@@ -345,12 +345,11 @@ def test_released_rle_has_two_flows_by_default():
     ('variant', 'change', 'message'),
     [
         ('I', dict(depth_size=5), r"'depth_size' must be that of the codec, 10, got 5"),
-        ('I', dict(depth_size=None), r"'decoder' must be a codec of 2 axes with this 'depth_size' .*IntegralLabel"),
         ('I', dict(decoder=dict(PLAIN, depth_range=None)), r"'decoder' must be a codec of 3 axes .*RegressionLabel"),
         (
             'H1',
-            dict(decoding='dark'),
-            r"'decoding' must be .* 'argmax' or 'shift' with depth_size, got 'dark'",
+            dict(decoder=label('gaussian', decoding='dark')),
+            r"'decoding' must be one of 'integral', 'argmax', 'shift', got 'dark'",
         ),
         (
             'H1',
@@ -359,7 +358,6 @@ def test_released_rle_has_two_flows_by_default():
         ),
         ('R1', dict(dim=2), r"'decoder' must be a codec of 2 axes with this 'dim' .*depth_range=2000.0"),
         ('R1', dict(dim=4), r"'dim' must be one of 2, 3, got 4"),
-        ('RLE', dict(mean='integral'), r"'dim' must be one of 2, got 3"),
     ],
 )
 def test_parts_that_do_not_fit(variant, change, message):

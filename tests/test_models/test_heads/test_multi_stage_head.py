@@ -23,7 +23,7 @@ SIZES = (4, 6), (8, 12), (16, 24)  # of HG-Int
 
 every_head = pytest.mark.parametrize(
     ('head', 'decoder'),
-    [(HEATMAPS, DARK), (INTEGRAL, LABEL), (BOTH, LABEL), (MAXIMA, LABEL)],
+    [(HEATMAPS, DARK), (INTEGRAL, LABEL), (BOTH, LABEL), (MAXIMA, dict(LABEL, decoding='shift'))],
     ids=['heatmaps', 'integral', 'both', 'maxima'],
 )
 pytestmark = pytest.mark.usefixtures('mmpose_scope')

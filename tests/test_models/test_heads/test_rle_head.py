@@ -11,13 +11,13 @@ from mmpose.models.heads import HeatmapHead as MMPoseHeatmapHead
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from torch import nn
 
-from mmpose_ext.models.heads import RLEHead
+from mmpose_ext.models.heads import IntegralRLEHead, RLEHead
 
 INPUT, JOINTS = (96, 128), 6
 CODEC = dict(type='mmpose_ext.RegressionLabel', input_size=INPUT)
 FLOW = dict(type='RealNVP', num_couplings=2, hidden_channels=8)
 SMALL = dict(in_channels=8, num_joints=JOINTS, decoder=CODEC)
-MAPS = dict(mean='integral', deconv_out_channels=(6,), deconv_kernel_sizes=(4,))
+MAPS = dict(kind=IntegralRLEHead, deconv_out_channels=(6,), deconv_kernel_sizes=(4,))
 LOSS = dict(type='mmpose_ext.RLELoss', flow=FLOW)
 MMPOSES_LOSS = dict(type='RLELoss', use_target_weight=True)
 
@@ -39,8 +39,8 @@ precisions = pytest.mark.parametrize(
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
 
-def make_head(**change):
-    head = RLEHead(**{**SMALL, **change})
+def make_head(kind=RLEHead, **change):
+    head = kind(**{**SMALL, **change})
     head.init_weights()
     return head
 
@@ -234,7 +234,7 @@ def test_integral_mean_is_the_expectation_of_a_heat_map_heads_maps():
 
 def test_without_deconvolutions_the_features_are_the_maps_resolution():
     """The head of HRNet."""
-    head = make_head(mean='integral', deconv_out_channels=None)
+    head = make_head(IntegralRLEHead, deconv_out_channels=None)
     assert not [*head.deconv_layers.parameters()]
     assert head.final_layer.in_channels == 8
     assert head(make_features(2, 8, (3, 4))).shape == (2, JOINTS, 4)
@@ -309,7 +309,9 @@ def test_sigmas_of_any_size_leave_gradients_of_low_precision_finite(config, dtyp
         pytest.skip(f'no {dtype} on the CPU: {error}')
     assert losses['loss_kpt'].isfinite()
     gradients = {name: parameter.grad for name, parameter in head.named_parameters()} | dict(feature=feature.grad)
-    if head.mean == 'integral' and dtype == torch.float16:  # its convolutions add up more than fits, in their own type
+    if (
+        isinstance(head, IntegralRLEHead) and dtype == torch.float16
+    ):  # its convolutions add up more than fits, in their own type
         gradients = {name: value for name, value in gradients.items() if name.startswith(('fc', 'loss_module'))}
     assert not [name for name, value in gradients.items() if not value.isfinite().all()]
 
@@ -342,7 +344,7 @@ def test_it_trains_on_hard_features_and_without_visible_joints(config, dtype):
     """30 steps on features that grow up to 10000, every third without a visible joint."""
     head = make_head(**config, in_channels=2)
     # gradients of convolutions in float16 need a loss scaler with features above 10
-    growth = 1 if head.mean == 'integral' and dtype == torch.float16 else 4
+    growth = 1 if isinstance(head, IntegralRLEHead) and dtype == torch.float16 else 4
     optimizer = torch.optim.SGD(head.parameters(), lr=0.01, momentum=0.9)
     keypoints = random_keypoints(2, JOINTS, INPUT, margin=-10)
     seen, unseen = (make_samples(keypoints, np.full((2, JOINTS), flag, np.float32), INPUT) for flag in (1, 0))
@@ -516,12 +518,8 @@ def test_it_hands_out_no_maps():
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (dict(mean='median'), r"'mean' must be one of 'fc', 'integral', got 'median'"),
-        (dict(beta=-1.0), r"'beta' must be .*, got -1.0"),
-        (
-            dict(deconv_out_channels=(6,)),
-            r"'mean' must be 'integral' where .*, got 'fc' with \['deconv_out_channels'\]",
-        ),
+        (dict(kind=IntegralRLEHead, beta=-1.0), r"'beta' must be .*, got -1.0"),
+        (dict(dim=4), r"'dim' must be one of 2, 3, got 4"),
     ],
 )
 def test_bad_arguments_are_named(change, message):
@@ -533,7 +531,7 @@ def test_bad_arguments_are_named(change, message):
     'change',
     [
         dict(feature_norm=True),
-        dict(mean='integral', deconv_out_channels=None),
+        dict(kind=IntegralRLEHead, deconv_out_channels=None),
         dict(decoder=dict(CODEC, input_size=(192, 128))),
         dict(init_cfg=dict(type='Constant', layer='Linear', val=0.5)),
     ],
@@ -541,7 +539,8 @@ def test_bad_arguments_are_named(change, message):
 def test_every_argument_changes_something(change):
     features, samples = batch()
     plain, changed = (
-        RLEHead(**{**SMALL, **more}) for more in (dict(init_cfg=dict(type='Constant', layer='Linear', val=0.1)), change)
+        more.pop('kind', RLEHead)(**{**SMALL, **more})
+        for more in (dict(init_cfg=dict(type='Constant', layer='Linear', val=0.1)), dict(change))
     )
     for head in (plain, changed):
         torch.manual_seed(0)
