@@ -121,6 +121,7 @@ if __name__ == '__main__':
             'mim': read_requirements('stack'),
             'ablation': read_requirements('ablation'),
             'flows': read_requirements('flows'),
+            'docs': read_requirements('docs'),
         },
         cmdclass={'build_py': BuildWithMim, 'editable_wheel': EditableWithMim},
     )

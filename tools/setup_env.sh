@@ -43,9 +43,9 @@ prints() {
     libraries_print=$(fingerprint $PINS/libraries.txt -- "$venv_print")
     stack_print=$(fingerprint $PINS/stack-$STACK.txt -- "$venv_print")
     compiled_print=$(fingerprint $PINS/compiled.txt -- "$build_print" "$stack_print")
-    dev_print=$(fingerprint $PINS/dev.txt $PINS/mim.txt $PINS/ablation.txt -- "$venv_print")
+    dev_print=$(fingerprint $PINS/dev.txt $PINS/mim.txt $PINS/ablation.txt $PINS/docs.txt -- "$venv_print")
     package_print=$(fingerprint setup.py pyproject.toml mmpose_ext/version.py requirements/runtime.txt \
-        requirements/stack.txt requirements/ablation.txt requirements/flows.txt -- "$build_print")
+        requirements/stack.txt requirements/ablation.txt requirements/flows.txt requirements/docs.txt -- "$build_print")
     ready_print=$(fingerprint -- "$libraries_print" "$compiled_print" "$dev_print" "$package_print")
 }
 
@@ -140,8 +140,8 @@ build_environment() {
         progress_mmcv install_mmcv
     step xtcocotools "$compiled_print" "$(pin xtcocotools) (compiled once)" progress_pip \
         install_compiled xtcocotools xtcocotools.coco --no-binary xtcocotools
-    step dev "$dev_print" 'Test tools, mim and Snakemake' progress_pip \
-        pip_install --no-deps -r $PINS/dev.txt -r $PINS/mim.txt -r $PINS/ablation.txt
+    step dev "$dev_print" 'Test tools, mim, Snakemake and Sphinx' progress_pip \
+        pip_install --no-deps -r $PINS/dev.txt -r $PINS/mim.txt -r $PINS/ablation.txt -r $PINS/docs.txt
     step package "$package_print" 'mmpose_ext itself, editable' progress_pip \
         pip_install --no-deps --no-build-isolation -e .
     step ready "$ready_print" 'Import test' progress_pip \
