@@ -2,14 +2,14 @@
 
 MMEngine imports this module by itself as soon as a config names a type with the prefix ``mmpose_ext.``, so neither
 ``custom_imports`` nor a change of ``default_scope`` is needed. ``locations`` makes each registry import the package
-that fills it at the first look-up, not before. A name may equal one of MMPose's (``HeatmapHead``): the prefix tells
+that fills it at the first lookup, not before. A name may equal one of MMPose's (``HeatmapHead``): the prefix tells
 them apart.
 """
 
 from mmengine.registry import Registry
 from mmpose import registry as mmpose_registry
 
-__all__ = ['DATASETS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS']
+__all__ = ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS']
 
 
 def _child(name: str, *locations: str) -> Registry:
@@ -30,3 +30,4 @@ DATASETS = _child(
 )
 TRANSFORMS = _child('TRANSFORMS', 'datasets.transforms')
 METRICS = _child('METRICS', 'evaluation')
+HOOKS = _child('HOOKS', 'engine')

@@ -209,7 +209,7 @@ def test_the_habit_tests_see_what_they_should():
 
 PUBLIC = {
     'mmpose_ext': ['__version__', 'config_path'],
-    'mmpose_ext.registry': ['DATASETS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS'],
+    'mmpose_ext.registry': ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS'],
     'mmpose_ext.functional': [
         'Camera',
         'SCORES',
@@ -276,6 +276,7 @@ PUBLIC = {
         'upcast',
     ],
     'mmpose_ext.codecs': ['DarkHeatmap', 'IntegralLabel', 'RegressionLabel'],
+    'mmpose_ext.engine': ['DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'],
     'mmpose_ext.evaluation': ['CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'],
     'mmpose_ext.lab.checkpoints': ['convert_checkpoint'],
     'mmpose_ext.lab.dataset_converters': ['convert_flic', 'convert_lsp'],

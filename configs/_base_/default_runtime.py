@@ -1,14 +1,22 @@
 """What every config shares: logging, checkpoints, environment."""
 
 default_scope = 'mmpose'
+# lets a program read checkpoints of this package before it builds a model
+custom_imports = dict(imports=['mmpose_ext'], allow_failed_imports=False)
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # 'auto' is the first figure of the evaluator: coco/AP for CocoMetric
-    checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=2, save_best='auto', rule='greater'),
+    # an epoch is never lost; 'auto' is the first metric of the evaluator: coco/AP for CocoMetric
+    checkpoint=dict(
+        type='mmpose_ext.SafeCheckpointHook', interval=1, max_keep_ckpts=2, save_best='auto', rule='greater'
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # a training that is killed and resumed equals one that is not
+    resume=dict(type='mmpose_ext.ResumeHook'),
+    # SIGTERM saves the training and ends it with exit status 75
+    preemption=dict(type='mmpose_ext.PreemptionHook'),
     # switched on by --show, --show-dir and --badcase
     visualization=dict(type='PoseVisualizationHook', enable=False),
     badcase=dict(type='BadCaseAnalysisHook', enable=False, out_dir='badcase', metric_type='loss', badcase_thr=5),

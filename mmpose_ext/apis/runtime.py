@@ -1,9 +1,8 @@
-"""What training and testing prepare in the same way: the config, the pictures to draw, the processes on CPUs."""
+"""What training and testing prepare in the same way: the config, the images to draw, the processes on CPUs."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch.distributed as dist
 from mmengine.config import Config
@@ -14,7 +13,7 @@ __all__ = ['load_config', 'process_group', 'set_visualization']
 
 
 def load_config(
-    config: str, cfg_options: Mapping[str, Any] | None = None, work_dir: str | None = None, launcher: str = 'none'
+    config: str, cfg_options: Mapping[str, object] | None = None, work_dir: str | None = None, launcher: str = 'none'
 ) -> Config:
     """Read a config and apply what the command line says.
 
@@ -42,8 +41,8 @@ def set_visualization(
     Args:
         cfg: Changed in place.
         show: Open a window.
-        show_dir: Folder for the pictures, below the time-stamped folder of the run.
-        interval: Draw every so many samples.
+        show_dir: Folder for the images, below the time-stamped folder of the run.
+        interval: Draw one of so many samples.
         wait_time: Seconds that a window stays open.
 
     Raises:
@@ -63,11 +62,11 @@ def set_visualization(
 
 @contextmanager
 def process_group(cfg: Config) -> Iterator[None]:
-    """Hold the group of processes of a run, also where there is no CUDA device.
+    """Open and close the process group of a distributed run, also where there is no CUDA device.
 
     MMEngine's launcher selects a CUDA device in every process and gives its number to the model's wrapper, so on a
     machine without one it cannot start. There the group is opened here with gloo (the config's 'nccl' needs CUDA
-    devices), and the wrapper is told to stay on the CPU. Whichever opened it, the group is closed at the end.
+    devices), and the wrapper is told to stay on the CPU. The group is closed at the end, whoever opened it.
 
     Args:
         cfg: ``env_cfg`` and ``model_wrapper_cfg`` are changed in place for processes on CPUs.

@@ -1,13 +1,17 @@
 """Testing as ``tools/test.py`` does it."""
 
 from collections.abc import Mapping
+from logging import WARNING
 from pathlib import Path
-from typing import Any
 
 import mmengine
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+
+from mmpose_ext.checkpoint import load_fitting_weights
 
 from .runtime import load_config, process_group, set_visualization
 
@@ -25,7 +29,7 @@ def evaluate(
     interval: int = 1,
     wait_time: float = 1.0,
     badcase: bool = False,
-    cfg_options: Mapping[str, Any] | None = None,
+    cfg_options: Mapping[str, object] | None = None,
     launcher: str = 'none',
 ) -> dict[str, float]:
     """Evaluate a checkpoint; the arguments are the options of MMPose's ``tools/test.py``.
@@ -37,8 +41,8 @@ def evaluate(
         out: File for the metrics, ``.json``, ``.yaml`` or ``.pkl``.
         dump: File for all predictions, ``.pkl`` or ``.pickle``.
         show: Show predictions in a window.
-        show_dir: Write predictions as pictures to a folder.
-        interval: Show or write every so many samples.
+        show_dir: Write predictions as images to a folder.
+        interval: Show or write one of so many samples.
         wait_time: Seconds that a window stays open.
         badcase: Draw the samples that the config's ``badcase`` hook finds bad, instead of all.
         cfg_options: Values by dotted key, merged into the config first.
@@ -48,21 +52,28 @@ def evaluate(
         The metrics by name.
 
     Raises:
-        ValueError: If an option is out of range or the config does not fit it; the message names both.
+        ValueError: If an option is out of range, the config does not fit it, or the checkpoint has no weight of the
+            model; the message names both. Where the checkpoint has only a part of the weights, a warning says so
+            before and after the test.
     """
     cfg = load_config(config, cfg_options, work_dir, launcher)
-    cfg.load_from = checkpoint
+    cfg.load_from = None  # loaded below
     _check_suffix('out', out, ('.json', '.yaml', '.yml', '.pkl', '.pickle'))
     _check_suffix('dump', dump, ('.pkl', '.pickle'))
     if badcase:
         _watch_bad_cases(cfg, show, interval, wait_time)
     set_visualization(cfg, show and not badcase, show_dir, interval, wait_time)
     if dump is not None:
-        evaluators = cfg.test_evaluator
-        evaluators = [*evaluators] if isinstance(evaluators, list | tuple) else [evaluators]
-        cfg.test_evaluator = [*evaluators, dict(type='DumpResults', out_file_path=dump)]
+        cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='mmpose_ext.DumpPredictionsHook', path=dump)]
     with process_group(cfg):
-        metrics = Runner.from_cfg(cfg).test()
+        runner = Runner.from_cfg(cfg)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        match = load_fitting_weights(model, checkpoint)
+        print_log(f'Load checkpoint from {checkpoint}', logger='current')
+        metrics = runner.test()
+        if not match.complete:
+            # the last thing that is read must not be metrics that look like those of a trained model
+            print_log(f'These are not the metrics of a trained model: {match}', logger='current', level=WARNING)
         if out is not None and is_main_process():
             mmengine.mkdir_or_exist(Path(out).resolve().parent)
             mmengine.dump({name: float(value) for name, value in metrics.items()}, out)

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
+
+from mmpose_ext.engine.whole_files import defect_of, find_checkpoint
 
 from .runtime import load_config, process_group, set_visualization
 
@@ -23,7 +24,7 @@ def train(
     show_dir: str | None = None,
     interval: int = 1,
     wait_time: float = 1.0,
-    cfg_options: Mapping[str, Any] | None = None,
+    cfg_options: Mapping[str, object] | None = None,
     launcher: str = 'none',
 ) -> Runner:
     """Train the model of a config; the arguments are the options of MMPose's ``tools/train.py``.
@@ -31,14 +32,14 @@ def train(
     Args:
         config: Path of the config.
         work_dir: Folder of the results; by default the config's own, or ``work_dirs/<name of the config>``.
-        resume: Checkpoint to go on from; 'auto': the latest one in the folder of the results. If there is none, the
-            training starts anew, from the weights of the config's ``load_from`` if it has one.
+        resume: Checkpoint to go on from; 'auto': the newest whole one in the folder of the results. If that folder has
+            none, the training starts from the beginning, with the weights of the config's ``load_from`` if it has one.
         amp: Train in mixed precision.
         no_validate: Do not evaluate during training.
         auto_scale_lr: Scale the learning rate by the batch size over the config's ``auto_scale_lr.base_batch_size``.
         show: Show predictions of the evaluations in a window.
         show_dir: Write these predictions to a folder.
-        interval: Show or write every so many samples.
+        interval: Show or write one of so many samples.
         wait_time: Seconds that a window stays open.
         cfg_options: Values by dotted key, merged into the config first.
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
@@ -47,7 +48,8 @@ def train(
         The runner after the last epoch.
 
     Raises:
-        ValueError: If the config does not fit an option; the message names both.
+        ValueError: If the config does not fit an option, or there are checkpoints to resume from but none is whole.
+        SystemExit: With status 75, after the state was saved, if the process gets SIGTERM (``PreemptionHook``).
     """
     cfg = load_config(config, cfg_options, work_dir, launcher)
     if no_validate:
@@ -68,16 +70,18 @@ def train(
 
 
 def _resume(cfg: Config, checkpoint: str) -> None:
-    if checkpoint == 'auto':
-        latest = find_latest_checkpoint(cfg.work_dir)
-        if latest is None:
-            # with resume MMEngine would go on in the middle of the training that load_from is from
-            cfg.resume = False
-            return
-        # MMEngine notes the full path, which is another one after the folder was moved
-        moved = Path(cfg.work_dir) / Path(latest).name
-        checkpoint = str(moved) if moved.exists() else latest
-    cfg.resume, cfg.load_from = True, checkpoint
+    if checkpoint != 'auto':
+        defect = None if '://' in checkpoint else defect_of(Path(checkpoint))
+        if defect is not None:
+            raise ValueError(f"'resume' must be a whole checkpoint or 'auto', got {checkpoint!r}, which {defect}")
+        cfg.resume, cfg.load_from = True, checkpoint
+        return
+    out_dir = cfg.get('default_hooks', {}).get('checkpoint', {}).get('out_dir')
+    latest = find_checkpoint(cfg.work_dir, Path(out_dir) / Path(cfg.work_dir).name if out_dir else None)
+    # with resume and without a checkpoint, MMEngine would continue the training that load_from comes from
+    cfg.resume = latest is not None
+    if latest is not None:
+        cfg.load_from = str(latest)
 
 
 def _use_amp(cfg: Config) -> None:

@@ -217,6 +217,7 @@ class _Check:
         self.findings += findings
         # prediction first: a step of training changes BatchNorm's statistics
         if model is not None and test:
-            self.findings += check_scores(model, test[:_BATCH], self.threshold, checkpoint is not None)
+            trained = checkpoint is not None and not findings
+            self.findings += check_scores(model, test[:_BATCH], self.threshold, trained)
         if model is not None and train:
             self.findings += check_loss(model, train[:_BATCH])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.runner import load_checkpoint
 
+from mmpose_ext.checkpoint import load_fitting_weights
 from mmpose_ext.registry import MODELS
 
 from .findings import Finding, percent
@@ -25,14 +25,17 @@ def build_model(config: Mapping[str, Any], checkpoint: str | None = None) -> tup
         checkpoint: Path of trained weights.
 
     Returns:
-        The model, or None; and the findings.
+        The model, or None; and the findings: with a checkpoint, none if it has all weights of the model.
     """
     try:
         model = MODELS.build(_without_pretrained(config))
         if checkpoint is None:
             model.init_weights()
         else:
-            load_checkpoint(model, checkpoint, map_location='cpu')
+            match = load_fitting_weights(model, checkpoint)
+            if not match.complete:
+                advice = 'the scores below are not those of a trained model'
+                return model, [Finding('warning', 'checkpoint', 'model', str(match), advice)]
     except Exception as error:  # constructors raise what they like
         return None, [Finding('error', 'model', 'model', f'the model cannot be built: {describe_error(error)}')]
     return model, []
