@@ -1,11 +1,11 @@
 """Pure functions on tensors and arrays; they know nothing of registries, configs or samples.
 
-Alphabet of all shapes in this package: B pictures, N people, K joints, D axes, H and W the height and width of a heat
-map. Points have their axes last and x first. Keypoints are in input pixels unless a name says cells or unit.
+Letters of all shapes in this package: B images, N people, K joints, D axes, H and W the height and width of a heatmap.
+Points have their axes last and x first. Keypoints are in input pixels unless a name says cells or normalized.
 """
 
 from .camera import Camera, back_project, crop_box, project_points
-from .checks import check_choice, check_positive, check_shape, check_size
+from .checks import check_choice, check_floating, check_positive, check_shape, check_size
 from .confidence import calibration_error, pearson, spearman
 from .dark import check_blur_kernel_size, dark_refine, modulated_patches
 from .distillation import heatmap_square_error, normalized_cross_entropy, resample
@@ -34,12 +34,13 @@ from .pck import heatmap_pck, pck
 from .pck_curve import area_under_curve, normalized_distances, pck_curve
 from .peaks import find_peaks, find_volume_peaks, quarter_shift, volume_quarter_shift
 from .pose_error import align_similarity, find_root, root_relative
-from .precision import upcast
-from .reduce import weighted_reduce
+from .precision import full_precision, upcast
+from .reduce import REDUCTIONS, has_weight, mask_gradient, weighted_reduce
 from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores, spatial_softmax
 from .volume_losses import volume_cross_entropy, volume_square_error
 
 __all__ = [
+    'REDUCTIONS',
     'SCORES',
     'Camera',
     'align_similarity',
@@ -50,6 +51,7 @@ __all__ = [
     'calibration_error',
     'check_blur_kernel_size',
     'check_choice',
+    'check_floating',
     'check_positive',
     'check_shape',
     'check_size',
@@ -64,8 +66,10 @@ __all__ = [
     'find_peaks',
     'find_root',
     'find_volume_peaks',
+    'full_precision',
     'gaussian_targets',
     'gaussian_vectors',
+    'has_weight',
     'heatmap_binary_cross_entropy',
     'heatmap_cross_entropy',
     'heatmap_pck',
@@ -76,6 +80,7 @@ __all__ = [
     'input_to_normalized',
     'keypoint_oks',
     'likelihood_loss',
+    'mask_gradient',
     'modulated_patches',
     'normalized_cross_entropy',
     'normalized_distances',

@@ -1,10 +1,12 @@
-"""Argument checks with one grammar: the argument's name, what is allowed, what came."""
+"""Argument checks with one form of message: the argument's name, what is allowed, and what came."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from functools import lru_cache
-from typing import Any
 
-__all__ = ['check_choice', 'check_positive', 'check_shape', 'check_size']
+import numpy as np
+import torch
+
+__all__ = ['check_choice', 'check_floating', 'check_positive', 'check_shape', 'check_size']
 
 
 @lru_cache(maxsize=256)
@@ -15,64 +17,102 @@ def _parsed(dims: str) -> tuple[tuple[str | int, ...], bool]:
     return tuple(int(name) if name.isdigit() else name for name in names[ellipsis:]), ellipsis
 
 
-def check_shape(name: str, array: Any, dims: str, **sizes: int) -> dict[str, int]:
+def check_shape(name: str, array: torch.Tensor | np.ndarray, dims: str, **sizes: int) -> dict[str, int]:
     """Check the shape of an array against a symbolic one.
 
     Args:
         name: The argument's name, for the message.
-        array: A tensor or numpy array (anything with ``shape``).
-        dims: Dimensions separated by spaces; each is a number, or a letter that is either bound by ``sizes`` or
-            takes whatever size comes. A leading ``...`` stands for any number of dimensions.
+        array: A tensor or a NumPy array.
+        dims: Dimensions separated by spaces. Each is a number or a letter. The size of a letter is taken from
+            ``sizes`` or else from the array. A leading ``...`` stands for any number of dimensions.
         **sizes: Letters whose size is already known.
 
     Returns:
         The size of every letter.
 
     Raises:
-        ValueError: If the number of dimensions or one of the sizes differs.
+        ValueError: If the number of dimensions or one of the sizes differs, or ``array`` is no array.
 
     Example:
         >>> import numpy as np
         >>> check_shape('keypoints', np.zeros((4, 17, 2)), 'B K 2')
         {'B': 4, 'K': 17}
+        >>> check_shape('weights', np.zeros((4, 16)), 'B K', K=17)
+        Traceback (most recent call last):
+        ValueError: 'weights' must have shape (B, K) with K=17, got shape (4, 16)
     """
     wanted, ellipsis = _parsed(dims)
-    shape = tuple(getattr(array, 'shape', ()))
+    is_array = isinstance(array, (torch.Tensor, np.ndarray))
+    shape = tuple(array.shape) if is_array else ()
     tail = shape[len(shape) - len(wanted) :] if ellipsis else shape
-    fits = len(tail) == len(wanted) and hasattr(array, 'shape')
+    fits = len(tail) == len(wanted) and is_array
     bound = dict(sizes)
-    for dim, size in zip(wanted, tail, strict=False):  # lengths are part of `fits`
+    for dim, size in zip(wanted, tail, strict=False):  # `fits` compares the lengths
         if size != (dim if isinstance(dim, int) else bound.setdefault(dim, size)):
             fits = False
     if not fits:
         known = ', '.join(f'{letter}={size}' for letter, size in sizes.items())
-        came = f'shape {shape}' if hasattr(array, 'shape') else f'{type(array).__name__}'
+        came = f'shape {shape}' if is_array else type(array).__name__
         raise ValueError(
             f"'{name}' must have shape ({', '.join(dims.split())}){f' with {known}' if known else ''}, got {came}"
         )
     return bound
 
 
-def check_choice(name: str, value: Any, allowed: Collection[Any]) -> None:
-    """Raise a ValueError unless ``value`` is one of ``allowed``."""
-    if value not in allowed:
+def check_floating(name: str, tensor: torch.Tensor) -> None:
+    """Raise a ValueError unless a tensor has a floating-point type.
+
+    Example:
+        >>> import torch
+        >>> check_floating('heatmaps', torch.ones(1, dtype=torch.bool))
+        Traceback (most recent call last):
+        ValueError: 'heatmaps' must have a floating-point type, got torch.bool
+    """
+    if not tensor.is_floating_point():
+        raise ValueError(f"'{name}' must have a floating-point type, got {tensor.dtype}")
+
+
+def check_choice(name: str, value: object, allowed: Collection[object]) -> None:
+    """Raise a ValueError unless ``value`` is one of ``allowed``.
+
+    Example:
+        >>> check_choice('norm', 'l3', ('l1', 'l2'))
+        Traceback (most recent call last):
+        ValueError: 'norm' must be one of 'l1', 'l2', got 'l3'
+    """
+    if not isinstance(value, Hashable) or value not in allowed:
         choices = ', '.join(repr(choice) for choice in allowed)
         raise ValueError(f"'{name}' must be one of {choices}, got {value!r}")
 
 
 def check_positive(name: str, value: float) -> None:
-    """Raise a ValueError unless ``value`` is a finite number above zero."""
-    # written so that NaN, for which every comparison is false, is refused too
-    if not (isinstance(value, (int, float)) and 0 < value < float('inf')):
+    """Raise a ValueError unless ``value`` is a finite number above zero; NumPy's numbers are numbers too.
+
+    Example:
+        >>> check_positive('sigma', 0.5)
+        >>> check_positive('sigma', -1)
+        Traceback (most recent call last):
+        ValueError: 'sigma' must be a finite number > 0, got -1
+    """
+    # a chain of comparisons, which NaN fails
+    if not (isinstance(value, int | float | np.integer | np.floating) and 0 < value < float('inf')):
         raise ValueError(f"'{name}' must be a finite number > 0, got {value!r}")
 
 
 def check_size(name: str, value: Sequence[int]) -> tuple[int, int]:
-    """Return ``value`` as a (width, height) tuple; raise a ValueError unless it is two whole numbers above zero."""
+    """Return ``value`` as a (width, height) tuple; raise a ValueError unless it is two whole numbers above zero.
+
+    Example:
+        >>> check_size('heatmap_size', [48, 64])
+        (48, 64)
+        >>> check_size('heatmap_size', [48, 0])
+        Traceback (most recent call last):
+        ValueError: 'heatmap_size' must be (width, height), two whole numbers > 0, got [48, 0]
+    """
     try:
         width, height = (int(side) for side in value)
         if width > 0 and height > 0 and [width, height] == list(value):
             return width, height
-    except (TypeError, ValueError):
-        pass  # not two numbers: reported below like any other unfit value
+    except (OverflowError, TypeError, ValueError):
+        pass  # not two whole numbers: reported below as any other wrong value
     raise ValueError(f"'{name}' must be (width, height), two whole numbers > 0, got {value!r}")

@@ -1,11 +1,13 @@
 """Gaussian target maps, drawn as the outer product of two one-dimensional Gaussians.
 
-A Gaussian with one sigma for both axes is separable: H + W exponentials make a map of H * W cells. The same code
-serves numpy arrays (data workers) and torch tensors (any device, batched, no host sync).
+A Gaussian with one sigma for both axes is separable, ``exp(-(x^2 + y^2) / (2 sigma^2)) = exp(-x^2 / (2 sigma^2)) *
+exp(-y^2 / (2 sigma^2))``, so that H + W exponentials make a map of H * W cells. The same code serves NumPy arrays (data
+workers) and torch tensors (any device, batched, without waiting for the device).
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -16,38 +18,48 @@ __all__ = ['gaussian_targets', 'gaussian_vectors', 'render_gaussians']
 
 Array = TypeVar('Array', np.ndarray, torch.Tensor)
 
-# Factors below exp(_LOWEST), 1e-18, are cut to zero: products of two then never fall into float32's subnormal numbers,
-# on which CPUs are many times slower. That is 11 orders of magnitude below float32's resolution of a map that peaks
-# at 1.
+# Factors below exp(_LOWEST), 1e-18, are set to zero. Otherwise products of two of them would be subnormal numbers of
+# float32, on which CPUs are many times slower. 1e-18 is 11 orders of magnitude below the resolution of float32 for a
+# map with the maximum 1.
 _LOWEST = -41.4
 
 
-def _like(array: Any) -> tuple[Any, dict[str, Any]]:
-    """The array's library, and the keywords that create another array beside it."""
+class _Like(TypedDict, total=False):
+    dtype: object
+    device: object
+
+
+def _library(array: np.ndarray | torch.Tensor) -> tuple[ModuleType, _Like]:
+    """The library of an array, and the keywords that create another array with its type, on its device."""
     if isinstance(array, torch.Tensor):
-        return torch, dict(dtype=array.dtype, device=array.device)
-    return np, dict(dtype=array.dtype)
+        return torch, _Like(dtype=array.dtype, device=array.device)
+    return np, _Like(dtype=array.dtype)
 
 
 def gaussian_vectors(centers: Array, size: int, sigma: float, radius: float | None = None) -> Array:
-    """Unnormalised one-dimensional Gaussians, 1 at their centre.
+    """Unnormalized one-dimensional Gaussians, 1 at their center.
 
     Args:
-        centers: (...), in cells, of a float type.
+        centers: (...), in cells, of a floating-point type.
         size: Number of cells.
         sigma: Standard deviation in cells.
-        radius: Cells further from the centre than this are 0; None draws every cell.
+        radius: Cells further from the center than this are 0; None draws every cell.
 
     Returns:
-        (..., size): ``exp(-(i - center)**2 / (2 * sigma**2))`` at cell ``i``; 0 everywhere for a NaN centre.
+        (..., size): ``exp(-(i - center)**2 / (2 * sigma**2))`` at cell ``i``; 0 everywhere for a NaN center.
+
+    Example:
+        >>> import torch
+        >>> gaussian_vectors(torch.tensor(1.0), 4, sigma=1.0)
+        tensor([0.6065, 1.0000, 0.6065, 0.1353])
     """
-    xp, like = _like(centers)
+    xp, like = _library(centers)
     distance = xp.arange(size, **like) - centers[..., None]
     square = distance * distance
     exponent = square * (-0.5 / sigma**2)
     # comparisons with NaN are false
     inside = exponent >= _LOWEST if radius is None else square <= radius * radius
-    # the exponents are cut as well: the exponential is as slow where its result is subnormal
+    # the exponents are bounded as well: the exponential is as slow where its result is subnormal
     if isinstance(exponent, torch.Tensor):
         return xp.where(inside, exponent.clamp(min=_LOWEST).exp(), 0.0)
     # np.where would cost more than the exponentials of one person; fmax replaces NaN, which a product would keep
@@ -55,7 +67,7 @@ def gaussian_vectors(centers: Array, size: int, sigma: float, radius: float | No
 
 
 def render_gaussians(centers: Array, size: Sequence[int], sigma: float, radius: float | None = None) -> Array:
-    """Gaussian maps with the peak value 1 at sub-cell positions.
+    """Gaussian maps with the maximum 1 at sub-cell positions.
 
     Args:
         centers: (..., 2) in cells, x first.
@@ -64,7 +76,13 @@ def render_gaussians(centers: Array, size: Sequence[int], sigma: float, radius: 
         radius: Half side of the square outside which a map is 0; None draws every cell.
 
     Returns:
-        (..., H, W); a map of zeros for a centre with a NaN or infinite coordinate.
+        (..., H, W); a map of zeros for a center with a NaN or infinite coordinate.
+
+    Example:
+        >>> import torch
+        >>> render_gaussians(torch.tensor([1.0, 0.0]), (3, 2), sigma=1.0)
+        tensor([[0.6065, 1.0000, 0.6065],
+                [0.3679, 0.6065, 0.3679]])
     """
     width, height = size
     # both axes in one call: for the few cells of a map the calls cost more than the numbers
@@ -81,27 +99,35 @@ def gaussian_targets(
 ) -> tuple[Array, Array]:
     """Target maps and loss weights of joints, with or without DARK's unbiased encoding.
 
-    Unbiased (DARK, section 3.2): the Gaussian is centred on the exact sub-cell position and drawn over the whole map.
-    Biased (Xiao et al., 2018, and DARK's baseline): the centre is rounded to the nearest cell first and the Gaussian
-    ends 3 sigma from it. As in the released programs, rounding is ``int(x + 0.5)``, which truncates towards zero.
+    Unbiased (DARK, section 3.2): the Gaussian is centered on the exact sub-cell position and drawn over the whole map.
+    Biased (Xiao et al., 2018, the baseline of DARK): the center is first rounded to the nearest cell, and the Gaussian
+    ends 3 sigma from it. As in the official implementations, rounding is ``int(x + 0.5)``, which truncates towards
+    zero.
 
-    A joint is drawn if it is labelled (``visible >= 0.5``) and its 3-sigma square touches the map, with the released
-    program's truncation that lets one cell more pass; a labelled joint beyond that gets weight 0. So does a joint with
-    a NaN or infinite coordinate or a NaN flag: its map is zero, and no NaN reaches the loss. MMPose's biased encoder
-    can move the Gaussian by a cell where 3 sigma is not a whole number; this one does not.
+    A joint is drawn, and has the weight 1, if it is labeled and its 3-sigma square touches the map. As in the official
+    implementation, truncation lets the square be one cell further away. A joint is labeled if ``visible`` is a finite
+    number above zero. Every other joint has the weight 0 and a map of zeros; so has one with a NaN or infinite
+    coordinate. No NaN reaches the loss.
+    MMPose's biased encoder can move the Gaussian by a cell where 3 sigma is not a whole number; this one does not.
 
     Args:
         centers: (..., K, 2) in cells, x first.
-        visible: (..., K), 1 for a labelled joint, 0 for one without a label.
+        visible: (..., K), above 0 for a labeled joint.
         size: (W, H) in cells.
         sigma: Standard deviation in cells, > 0.
-        unbiased: Centre on the exact position.
+        unbiased: Center on the exact position.
 
     Returns:
-        Maps (..., K, H, W) and weights (..., K).
+        Maps (..., K, H, W) and weights (..., K), each 0 or 1.
 
     Raises:
         ValueError: If a shape, the size or sigma is out of range.
+
+    Example:
+        >>> import torch
+        >>> maps, weights = gaussian_targets(torch.tensor([[1.5, 1.0], [90.0, 1.0]]), torch.ones(2), (4, 3), sigma=1.0)
+        >>> maps.amax((1, 2)), weights
+        (tensor([0.8825, 0.0000]), tensor([1., 0.]))
     """
     check_shape('centers', centers, '... K 2')
     if tuple(visible.shape) != tuple(centers.shape[:-1]):
@@ -111,15 +137,15 @@ def gaussian_targets(
         )
     check_positive('sigma', sigma)
     size = check_size('size', size)
-    xp, _ = _like(centers)
+    xp, _ = _library(centers)
     radius = 3 * sigma
     if not unbiased:
         centers = xp.trunc(centers + 0.5)
     x, y = centers[..., 0], centers[..., 1]
     # comparisons with NaN are false: such a joint touches nothing
     touches = (x < size[0] + radius) & (y < size[1] + radius) & (x > -radius - 2) & (y > -radius - 2)
-    drawn = touches & (visible >= 0.5)
-    weights = xp.where(drawn | (visible < 0.5), visible, 0.0)
-    # an undrawn joint gets a centre that draws nothing
+    drawn = touches & (visible > 0) & (visible < float('inf'))
+    weights = xp.where(drawn, xp.ones_like(visible), 0.0)
+    # a joint that is not drawn gets a center that draws nothing
     centers = xp.where(drawn[..., None], centers, float('inf'))
     return render_gaussians(centers, size, sigma, None if unbiased else radius), weights

@@ -1,17 +1,19 @@
-"""The one home of every conversion between input pixels, heat-map cells and unit coordinates.
+"""The one place of every conversion between input pixels, heatmap cells and normalized coordinates.
 
-Cell ``i`` of a heat map sits at input pixel ``i * input / heatmap`` on each axis (the convention of MSRA's and DARK's
-programs and of MMPose's ``MSRAHeatmap``; there is no half-cell shift)::
+Cell ``i`` of a heatmap sits at input pixel ``i * input / heatmap`` on each axis. This is the convention of the official
+implementations of Simple Baselines (MSRA) and DARK and of MMPose's ``MSRAHeatmap``; there is no half-cell shift::
 
-    input pixel    0   1   2   3   4   5   6   7   8        stride 4: input 192, heat map 48
-    heat-map cell  0               1               2
+    input pixel    0   1   2   3   4   5   6   7   8        stride 4: input 192, heatmap 48
+    heatmap cell   0               1               2
 
-Nobody else in this package multiplies by a stride. Points have their axes last, x first: (..., D) with D >= 2. Depth,
-the third axis, is in millimetres behind the root joint where x and y are in input pixels. In unit coordinates the root
-is at 0.5, and a box of ``depth_range`` millimetres around it reaches from 0 to 1; cell ``i`` of D cells sits at
-``i / D``, as on the other axes (the released program of integral regression takes 0.5 off all three). Axes for which a
-function has no size pass through unchanged. All functions take numpy arrays and torch tensors, on any device, without a
-copy of a constant to the device (which would make the host wait).
+No other module multiplies by a stride. Points have their axes last, x first: (..., D) with D >= 2. Depth, the third
+axis, is in millimeters behind the root joint where x and y are in input pixels. In normalized coordinates the root is
+at 0.5, and a box of ``depth_range`` millimeters around it reaches from 0 to 1. Cell ``i`` of D cells sits at ``i / D``,
+as on the other axes (the official implementation of integral regression subtracts 0.5 on all three axes). Axes for
+which a function has no size pass through unchanged.
+
+All functions take NumPy arrays and torch tensors on any device. They copy no constant to the device, which would make
+the host wait.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,8 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+
+from .checks import check_positive
 
 __all__ = [
     'depth_to_normalized',
@@ -43,59 +47,141 @@ def _scale(points: Points, scales: Sequence[float]) -> Points:
 
 
 def _scale_tensor(points: torch.Tensor, scales: Sequence[float]) -> torch.Tensor:
-    """With numbers instead of a tensor of scales, which would have to be copied to the device."""
+    """The same with numbers instead of a tensor of scales, which would have to be copied to the device."""
     axes = points.unbind(-1)
-    moved = [axis * scale for axis, scale in zip(axes, scales, strict=False)]  # others stay
-    return torch.stack((*moved, *axes[len(scales) :]), -1)
+    scaled = [axis * scale for axis, scale in zip(axes, scales, strict=False)]  # the other axes stay
+    return torch.stack((*scaled, *axes[len(scales) :]), -1)
 
 
-def input_to_heatmap(points: Points, input_size: Sequence[int], heatmap_size: Sequence[int]) -> Points:
-    """Input pixels to heat-map cells.
+def _sides(name: str, size: Sequence[float], count: int | None = None) -> list[float]:
+    """The sides of a size as numbers above zero, the first ``count`` of them."""
+    sides = list(size)[:count]
+    # exporters have symbols in place of numbers, which compare like them
+    if not all(0 < side < float('inf') for side in sides):
+        raise ValueError(f"'{name}' must hold finite numbers > 0, got {size!r}")
+    return sides
+
+
+def input_to_heatmap(points: Points, input_size: Sequence[float], heatmap_size: Sequence[float]) -> Points:
+    """Input pixels to heatmap cells.
 
     Args:
         points: (..., D) in input pixels, x first.
         input_size: (w, h) of the network input in pixels.
-        heatmap_size: (W, H) of the heat map in cells.
+        heatmap_size: (W, H) of the heatmap in cells.
 
     Returns:
-        Points of the same shape in heat-map cells.
+        Points of the same shape in heatmap cells.
+
+    Raises:
+        ValueError: If a side is not a finite number above zero.
+
+    Example:
+        >>> import torch
+        >>> input_to_heatmap(torch.tensor([8.0, 4.0]), (192, 256), (48, 64))
+        tensor([2., 1.])
     """
-    return _scale(points, (heatmap_size[0] / input_size[0], heatmap_size[1] / input_size[1]))
+    sides = zip(_sides('heatmap_size', heatmap_size, 2), _sides('input_size', input_size, 2), strict=True)
+    return _scale(points, [cells / pixels for cells, pixels in sides])
 
 
-def heatmap_to_input(points: Points, input_size: Sequence[int], heatmap_size: Sequence[int]) -> Points:
-    """Heat-map cells to input pixels: the inverse of :func:`input_to_heatmap`."""
-    return _scale(points, (input_size[0] / heatmap_size[0], input_size[1] / heatmap_size[1]))
+def heatmap_to_input(points: Points, input_size: Sequence[float], heatmap_size: Sequence[float]) -> Points:
+    """Heatmap cells to input pixels: the inverse of :func:`input_to_heatmap`, with the same arguments.
+
+    Example:
+        >>> import torch
+        >>> heatmap_to_input(torch.tensor([2.0, 1.0]), (192, 256), (48, 64))
+        tensor([8., 4.])
+    """
+    sides = zip(_sides('input_size', input_size, 2), _sides('heatmap_size', heatmap_size, 2), strict=True)
+    return _scale(points, [pixels / cells for pixels, cells in sides])
 
 
-def input_to_normalized(points: Points, input_size: Sequence[int]) -> Points:
-    """Input pixels to regression labels: pixels divided by the input size (w, h), 0 to 1 inside the picture."""
-    return _scale(points, (1 / input_size[0], 1 / input_size[1]))
+def input_to_normalized(points: Points, input_size: Sequence[float]) -> Points:
+    """Input pixels to normalized coordinates: pixels divided by the input size (w, h), 0 to 1 inside the image.
+
+    Args:
+        points: (..., D) in input pixels, x first.
+        input_size: (w, h) of the network input in pixels.
+
+    Returns:
+        Points of the same shape in normalized coordinates.
+
+    Raises:
+        ValueError: If a side is not a finite number above zero.
+
+    Example:
+        >>> import torch
+        >>> input_to_normalized(torch.tensor([96.0, 64.0]), (192, 256))
+        tensor([0.5000, 0.2500])
+    """
+    return _scale(points, [1 / side for side in _sides('input_size', input_size, 2)])
 
 
-def normalized_to_input(points: Points, input_size: Sequence[int]) -> Points:
-    """Regression labels to input pixels: the inverse of :func:`input_to_normalized`."""
-    return _scale(points, (input_size[0], input_size[1]))
+def normalized_to_input(points: Points, input_size: Sequence[float]) -> Points:
+    """Normalized coordinates to input pixels: the inverse of :func:`input_to_normalized`, with the same arguments.
+
+    Example:
+        >>> import torch
+        >>> normalized_to_input(torch.tensor([0.5, 0.25]), (192, 256))
+        tensor([96., 64.])
+    """
+    return _scale(points, _sides('input_size', input_size, 2))
 
 
 def depth_to_normalized(depth: Points, depth_range: float) -> Points:
-    """Depth in millimetres behind the root joint, of any shape, to regression labels, 0 to 1 inside the box."""
+    """Depth in millimeters behind the root joint, of any shape, to normalized depth, 0 to 1 inside the box.
+
+    Raises:
+        ValueError: If ``depth_range`` is not a finite number above zero.
+
+    Example:
+        >>> import torch
+        >>> depth_to_normalized(torch.tensor([0.0, 500.0]), depth_range=2000.0)
+        tensor([0.5000, 0.7500])
+    """
+    check_positive('depth_range', depth_range)
     return depth * (1 / depth_range) + 0.5
 
 
 def normalized_to_depth(labels: Points, depth_range: float, root: float = 0.5) -> Points:
-    """Regression labels to millimetres behind the root joint: the inverse of :func:`depth_to_normalized`.
+    """Normalized depth to millimeters behind the root joint: the inverse of :func:`depth_to_normalized`.
 
-    ``root`` is where the root joint is: 0 for lengths, such as standard deviations, which have no place.
+    ``root`` is the normalized depth of the root joint. It is 0 for lengths, such as standard deviations, which have no
+    position.
+
+    Raises:
+        ValueError: If ``depth_range`` is not a finite number above zero.
+
+    Example:
+        >>> import torch
+        >>> normalized_to_depth(torch.tensor([0.5, 0.75]), depth_range=2000.0)
+        tensor([  0., 500.])
     """
+    check_positive('depth_range', depth_range)
     return (labels - root) * depth_range
 
 
-def heatmap_to_normalized(points: Points, heatmap_size: Sequence[int]) -> Points:
-    """Heat-map cells to regression labels: cells divided by the size (W, H) of a map or (W, H, D) of a volume."""
-    return _scale(points, [1 / side for side in heatmap_size])
+def heatmap_to_normalized(points: Points, heatmap_size: Sequence[float]) -> Points:
+    """Heatmap cells to normalized coordinates: cells divided by the size (W, H) of a map or (W, H, D) of a volume.
+
+    Raises:
+        ValueError: If a side is not a finite number above zero.
+
+    Example:
+        >>> import torch
+        >>> heatmap_to_normalized(torch.tensor([24.0, 16.0]), (48, 64))
+        tensor([0.5000, 0.2500])
+    """
+    return _scale(points, [1 / side for side in _sides('heatmap_size', heatmap_size)])
 
 
-def normalized_to_heatmap(points: Points, heatmap_size: Sequence[int]) -> Points:
-    """Regression labels to heat-map cells: the inverse of :func:`heatmap_to_normalized`."""
-    return _scale(points, list(heatmap_size))
+def normalized_to_heatmap(points: Points, heatmap_size: Sequence[float]) -> Points:
+    """Normalized coordinates to heatmap cells: the inverse of :func:`heatmap_to_normalized`, with the same arguments.
+
+    Example:
+        >>> import torch
+        >>> normalized_to_heatmap(torch.tensor([0.5, 0.25]), (48, 64))
+        tensor([24., 16.])
+    """
+    return _scale(points, _sides('heatmap_size', heatmap_size))

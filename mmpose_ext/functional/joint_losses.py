@@ -1,6 +1,6 @@
 """Errors of joints, (B, K) or (B, K, D), before they are weighted and averaged (see :func:`weighted_reduce`).
 
-All are computed in float32 (or float64), whatever type the network's output has.
+All are computed in float32 (or float64), whatever the type of the network's output.
 """
 
 import torch
@@ -17,7 +17,7 @@ def _precise(values: Tensor) -> Tensor:
 
 
 def coordinate_error(points: Tensor, targets: Tensor, norm: str = 'l1') -> Tensor:
-    """Distance of points from their labels on each axis; a joint's is the mean over its axes.
+    """Distance of points from their labels on each axis.
 
     Args:
         points: (B, K, D).
@@ -26,6 +26,14 @@ def coordinate_error(points: Tensor, targets: Tensor, norm: str = 'l1') -> Tenso
 
     Returns:
         (B, K, D).
+
+    Raises:
+        ValueError: If a shape differs or the norm is none of these.
+
+    Example:
+        >>> import torch
+        >>> coordinate_error(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[0.0, 5.0]]]), 'l2')
+        tensor([[[1., 9.]]])
     """
     check_shape('targets', targets, 'B K D', **check_shape('points', points, 'B K D'))
     check_choice('norm', norm, ('l1', 'l2'))
@@ -38,11 +46,20 @@ def heatmap_cross_entropy(logits: Tensor, targets: Tensor, beta: float = 1.0) ->
 
     Args:
         logits: (B, K, H, W) or volumes (B, K, D, H, W).
-        targets: Non-negative maps of the same shape; a map's sum is the weight of its entropy, 1 for one-hot targets.
+        targets: Non-negative maps of the same shape. The sum of a map is the weight of its entropy; it is 1 for one-hot
+            targets.
         beta: Factor of the logits before the softmax.
 
     Returns:
         (B, K) in nats.
+
+    Raises:
+        ValueError: If a shape differs or ``beta`` is not above 0.
+
+    Example:
+        >>> import torch
+        >>> heatmap_cross_entropy(torch.zeros(1, 1, 2, 2), torch.tensor([[[[0.0, 1.0], [0.0, 0.0]]]]))
+        tensor([[1.3863]])
     """
     _check_maps(logits, targets)
     check_positive('beta', beta)
@@ -58,6 +75,14 @@ def heatmap_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
     Returns:
         (B, K) in nats.
+
+    Raises:
+        ValueError: If a shape differs.
+
+    Example:
+        >>> import torch
+        >>> heatmap_binary_cross_entropy(torch.zeros(1, 1, 2, 2), torch.eye(2).view(1, 1, 2, 2))
+        tensor([[0.6931]])
     """
     _check_maps(logits, targets)
     logits = _precise(logits)
@@ -66,7 +91,10 @@ def heatmap_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def _check_maps(logits: Tensor, targets: Tensor) -> None:
-    if logits.dim() not in (4, 5):
-        raise ValueError(f"'logits' must have shape (B, K, H, W) or (B, K, D, H, W), got shape {tuple(logits.shape)}")
+    if logits.dim() not in (4, 5) or 0 in logits.shape[2:]:
+        raise ValueError(
+            f"'logits' must have shape (B, K, H, W) or (B, K, D, H, W) with at least one cell, "
+            f'got shape {tuple(logits.shape)}'
+        )
     if logits.shape != targets.shape:
         raise ValueError(f"'targets' must have shape {tuple(logits.shape)}, got {tuple(targets.shape)}")

@@ -1,18 +1,19 @@
 """Log-likelihoods of regressed joints: residual log-likelihood estimation (RLE, Li et al., ICCV 2021) and its parts.
 
-A network answers with a mean ``mu`` and a raw scale for each axis of a joint. Its standardised error against the label
-``g`` is ``e = (mu - g) / sigma``; the paper writes the label first, its program and MMPose's do not, and a trained flow
-knows the difference. Three terms make every loss of the paper:
+A network predicts a mean ``mu`` and a raw scale for each axis of a joint. Its standardized error against the label
+``g`` is ``e = (mu - g) / sigma``. (The paper writes ``g - mu``; the official implementation and MMPose have this sign,
+which matters to a trained flow.) Every loss of the paper is made of three terms:
 
-* the base density ``Q(e)``, Laplace or Gaussian;
-* the flow's density ``G(e)`` of a whole joint (all D axes at once), which learns how ``Q`` is wrong;
-* ``log sigma``, the Jacobian of the standardisation.
+* the base density ``Q(e)``, Laplace or Gaussian, on each axis;
+* the density ``G(e)`` of the flow, of a whole joint with all its D axes, which learns how ``Q`` is wrong;
+* ``log sigma``, the Jacobian of the standardization, on each axis.
 
-All are computed in float32 (float64 stays), whatever type the network's output has.
+All are computed in float32 (float64 stays), whatever the type of the network's output.
 """
 
 import math
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -20,44 +21,62 @@ from .checks import check_choice, check_positive, check_shape
 
 __all__ = ['base_log_density', 'bounded_log_sigma', 'likelihood_loss', 'standard_normal_log_density', 'standardize']
 
-_EPSILON = 1e-9  # what the released programs add to sigma where they divide by it
+_EPSILON = 1e-9  # added to sigma before the division, as in the official implementation and MMPose
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 def bounded_log_sigma(raw_sigma: Tensor, min_sigma: float = 1e-6) -> Tensor:
-    """Logarithm of the sigmoid of a raw scale, at least ``log(min_sigma)``.
+    """Logarithm of the sigmoid of a raw scale, at least ``log(min_sigma)``: ``max(log(sigmoid(raw)), log(min))``.
 
-    The logarithm is taken of the sigmoid as a whole: the sigmoid alone is 0 in float32 for raw scales below -104, and
-    its logarithm minus infinity. The floor bounds the standardised error of a label that is d away by d / min_sigma.
-    Below the floor the value stays, but the gradient is that of the unbounded logarithm, so that a scale which has
-    fallen below it can come back.
+    The logarithm and the sigmoid are one function here. The sigmoid alone would be 0 in float32 for raw scales below
+    -104, and its logarithm minus infinity. With the lower limit, the standardized error of a label at distance d is at
+    most d / min_sigma. Below the limit the gradient is that of ``log(sigmoid(raw))``, so that a scale can grow again.
 
     Args:
-        raw_sigma: (...), what the network says, any number.
-        min_sigma: The floor, in the unit of the labels (pixels / input size: 1e-6 is 0.0003 pixels of 256).
+        raw_sigma: (...), any number, minus infinity included.
+        min_sigma: Smallest sigma, in the unit of the labels (pixels / input size: 1e-6 is 0.0003 pixels of 256).
 
     Returns:
         (...), from log(min_sigma) to 0.
+
+    Raises:
+        ValueError: If ``min_sigma`` is not above 0.
+
+    Example:
+        >>> import torch
+        >>> bounded_log_sigma(torch.tensor([0.0, -1e6]), min_sigma=0.01)
+        tensor([-0.6931, -4.6052])
     """
     check_positive('min_sigma', min_sigma)
-    log_sigma = F.logsigmoid(raw_sigma)
-    # a difference that is exactly 0 carries the gradient past the clamp
+    log_sigma = F.logsigmoid(raw_sigma.clamp(min=torch.finfo(raw_sigma.dtype).min))
+    # the bounded value, with the gradient of the free one: their difference is exactly 0
     return log_sigma.detach().clamp(min=math.log(min_sigma)) + (log_sigma - log_sigma.detach())
 
 
 def standardize(difference: Tensor, log_sigma: Tensor) -> Tensor:
-    """Difference of a label and a prediction in units of sigma; shapes are broadcast."""
+    """Difference of a label and a prediction in units of sigma; shapes are broadcast.
+
+    Example:
+        >>> import torch
+        >>> standardize(torch.tensor([0.5]), torch.tensor([0.25]).log())
+        tensor([2.])
+    """
     return difference / (log_sigma.exp() + _EPSILON)
 
 
 def standard_normal_log_density(points: Tensor) -> Tensor:
-    """Log density of the D-dimensional standard normal distribution in closed form.
+    """Log density of the D-dimensional standard normal distribution: ``-|z|^2 / 2 - D log(2 pi) / 2``.
 
     Args:
         points: (..., D).
 
     Returns:
-        (...): ``-|z|^2 / 2 - D log(2 pi) / 2``.
+        (...).
+
+    Example:
+        >>> import torch
+        >>> standard_normal_log_density(torch.zeros(1, 2))
+        tensor([-1.8379])
     """
     return -0.5 * (points * points).sum(-1) - points.shape[-1] * _HALF_LOG_2PI
 
@@ -71,16 +90,24 @@ def base_log_density(error: Tensor, distribution: str = 'laplace', laplace_densi
     Gaussian  either              ``-e^2 / 2 - log(2 pi) / 2``
     ========  ==================  ========================================
 
-    The authors' program takes the Gaussian's constant and the scale sqrt(2) for its Laplace distribution; that is no
-    density (it integrates to 2 / sqrt(pi) = 1.128). MMPose has the exact one.
+    The official implementation takes the constant of the Gaussian and the scale sqrt(2) for its Laplace distribution.
+    The result is no density: its integral is 2 / sqrt(pi) = 1.128. MMPose has the exact density.
 
     Args:
-        error: (...), standardised.
+        error: (...), standardized.
         distribution: 'laplace' or 'gaussian'.
         laplace_density: 'exact' or 'official'.
 
     Returns:
         (...), the log density of each error.
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Example:
+        >>> import torch
+        >>> base_log_density(torch.tensor([0.0, 1.0]))
+        tensor([-0.6931, -1.6931])
     """
     check_choice('distribution', distribution, ('laplace', 'gaussian'))
     check_choice('laplace_density', laplace_density, ('exact', 'official'))
@@ -94,28 +121,32 @@ def base_log_density(error: Tensor, distribution: str = 'laplace', laplace_densi
 def likelihood_loss(
     log_sigma: Tensor, log_q: Tensor | None, log_g: Tensor | None = None, flow_term: str = 'official'
 ) -> Tensor:
-    """Negative log-likelihood of each axis of each joint, put together from its terms.
+    """Negative log-likelihood of each axis of each joint, from its terms.
 
-    With both densities it is RLE (section 3.3 of the paper), with the flow's alone DLE (direct likelihood estimation
-    with reparameterisation), with the base density alone the regression with a learned sigma. On an axis::
+    With both densities it is RLE (section 3.3 of the paper); with the density of the flow alone it is DLE (direct
+    likelihood estimation with reparameterization); with the base density alone it is regression with a learned sigma.
+    On each axis::
 
-        paper      RLE    log sigma     - log Q(e) - log G(e) / D
-                   DLE    log sigma                - log G(e) / D
-        released   RLE    2 * log sigma - log Q(e) - log G(e)
-                   DLE    log sigma                - log G(e)
-        both       no G   log sigma     - log Q(e)
+        once        RLE       log sigma     - log Q(e) - log G(e) / D
+                    DLE       log sigma                - log G(e) / D
+        official    RLE       2 * log sigma - log Q(e) - log G(e)
+                    DLE       log sigma                - log G(e)
+        both        no flow   log sigma     - log Q(e)
 
-    so that a joint, the sum of its D axes, has ``log G`` once in the paper's equation and D times in the authors'
-    program and in MMPose, which also have ``log sigma`` once for each of the two densities. The paper's ``log s``, with
-    s the integral of Q times G, is left out here and in both programs: no gradient of the mean or of sigma depends on
-    it. One of the flow would. Without it a larger sigma and a narrower flow are the same density, but for Q, so that
-    sigmas grow beyond the errors in a training: they rank joints, and are no standard deviations. DLE in the released
-    counting even gains from that growth, D * (D - 1) nats a joint for a factor of e, until sigma is at its largest.
+    The loss of a joint is the sum over its D axes. With 'once' it has ``log G`` once, as in the paper's equation. With
+    'official' it has ``log G`` D times, and one ``log sigma`` for each of the two densities, as in the official
+    implementation and MMPose.
+
+    The paper's ``log s``, with s the integral of Q times G, is left out, as in both implementations. The gradients of
+    the mean and of sigma do not depend on it, but that of the flow would. Without ``log s``, a larger sigma and a
+    narrower flow are the same density except for Q, so that sigmas grow beyond the errors in a training: they rank
+    joints, but are no standard deviations. DLE with 'official' even gains D * (D - 1) nats for each joint when sigma
+    grows by a factor of e, so that sigma grows to its largest value.
 
     Args:
         log_sigma: (B, K, D).
-        log_q: (B, K, D), the base density's logarithm, or None.
-        log_g: (B, K), the flow's, or None.
+        log_q: (B, K, D), logarithm of the base density, or None.
+        log_g: (B, K), logarithm of the density of the flow, or None.
         flow_term: 'official' or 'once'.
 
     Returns:
@@ -123,6 +154,14 @@ def likelihood_loss(
 
     Raises:
         ValueError: If there is no density, or a shape or ``flow_term`` is out of range.
+
+    Example:
+        >>> import torch
+        >>> log_sigma, log_q, log_g = torch.full((1, 1, 2), -1.0), torch.full((1, 1, 2), -2.0), torch.tensor([[-4.0]])
+        >>> likelihood_loss(log_sigma, log_q, log_g, 'once')
+        tensor([[[3., 3.]]])
+        >>> likelihood_loss(log_sigma, log_q, log_g, 'official')
+        tensor([[[4., 4.]]])
     """
     sizes = check_shape('log_sigma', log_sigma, 'B K D')
     check_choice('flow_term', flow_term, ('official', 'once'))
@@ -138,5 +177,5 @@ def likelihood_loss(
     if flow_term == 'once':
         return loss - log_g[..., None] / sizes['D']
     if log_q is not None:
-        loss = loss + log_sigma
+        loss = loss + log_sigma  # of the second density
     return loss - log_g[..., None]

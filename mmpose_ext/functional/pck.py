@@ -12,8 +12,8 @@ __all__ = ['heatmap_pck', 'pck']
 def pck(points: Tensor, targets: Tensor, valid: Tensor, scale: tuple[float, float], threshold: float = 0.05) -> Tensor:
     """Share of joints closer to their label than a threshold.
 
-    The share is taken for each joint over the pictures where it is valid and then averaged over the joints that are
-    valid anywhere (MMPose's ``keypoint_pck_accuracy``). Everything stays on the device: a training step that logs it
+    The share is taken for each joint over the images where it is valid, and then averaged over the joints that are
+    valid anywhere (as MMPose's ``keypoint_pck_accuracy``). Everything stays on the device: a training step that logs it
     does not wait for the device. A NaN point counts as wrong.
 
     Args:
@@ -25,6 +25,15 @@ def pck(points: Tensor, targets: Tensor, valid: Tensor, scale: tuple[float, floa
 
     Returns:
         A scalar float32 tensor from 0 to 1; 0 if no joint is valid.
+
+    Raises:
+        ValueError: If a shape differs.
+
+    Example:
+        >>> import torch
+        >>> points, targets = torch.tensor([[[10.0, 10.0], [20.0, 20.0]]]), torch.tensor([[[11.0, 10.0], [40.0, 20.0]]])
+        >>> pck(points, targets, torch.tensor([[True, True]]), scale=(48, 64))
+        tensor(0.5000)
     """
     sizes = check_shape('points', points, 'B K 2')
     check_shape('targets', targets, 'B K 2', **sizes)
@@ -37,18 +46,28 @@ def pck(points: Tensor, targets: Tensor, valid: Tensor, scale: tuple[float, floa
 
 
 def heatmap_pck(output: Tensor, target: Tensor, valid: Tensor, threshold: float = 0.05) -> Tensor:
-    """PCK of the maxima of two sets of maps, distances divided by the map's size (MMPose's ``pose_pck_accuracy``).
+    """PCK of the maxima of two sets of maps, with distances divided by the size of the map (``pose_pck_accuracy``).
 
-    MMPose divides x by the map's height and y by its width; the log would change for no gain, so it is done here too.
+    MMPose divides x by the height of the map and y by its width. This function does the same, so that the numbers in
+    the log can be compared.
 
     Args:
         output: Predicted maps (B, K, H, W).
         target: Target maps (B, K, H, W).
         valid: (B, K) bool.
-        threshold: Largest distance of a correct joint, as a share of the map's size.
+        threshold: Largest distance of a correct joint, as a share of the size of the map.
 
     Returns:
         A scalar float32 tensor from 0 to 1.
+
+    Raises:
+        ValueError: If a shape differs.
+
+    Example:
+        >>> import torch
+        >>> target = torch.eye(4).roll(1, 0)[:1].view(1, 1, 2, 2)
+        >>> heatmap_pck(target, target, torch.tensor([[True]]))
+        tensor(1.)
     """
     sizes = check_shape('output', output, 'B K H W')
     check_shape('target', target, 'B K H W', **sizes)

@@ -1,34 +1,45 @@
-"""Soft-argmax: the expectation of a joint's place under the softmax of its map, and how sure the map is of it.
+"""Soft-argmax: the expectation of a joint's position under the softmax of its map, and confidences of it.
 
-Equations are those of "Integral Human Pose Regression" (Sun et al., ECCV 2018). A volume is never multiplied by a
-volume of coordinates: it is summed to one heat vector an axis (equation 5), and the expectation is taken of these
-(equation 6).
+Equations are those of "Integral Human Pose Regression" (Sun et al., ECCV 2018). With the softmax p of the logits z and
+a cell i on an axis::
+
+    p = softmax(beta * z)                          # equation 3
+    J = sum(p * i)                                 # equations 2, 5 and 6
+    dJ / dz = beta * p * (i - J)                   # the derivative that the backward pass needs
+
+How it is computed: a volume is never multiplied by a volume of coordinates. It is summed to one vector for each axis
+(equation 5), and the expectation is taken of these vectors (equation 6). The softmax is never normalized cell by cell:
+``exp(beta * (z - max z))`` is kept, and the results are divided by its sum.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx, once_differentiable
 
-from .checks import check_choice, check_positive
+from .checks import check_choice, check_floating, check_positive
 
 __all__ = ['SCORES', 'debias_points', 'soft_argmax', 'soft_argmax_scores', 'spatial_softmax']
 
-# how a soft-argmax can be given a confidence
+# the confidences that a soft-argmax can be given
 SCORES = ('mass', 'spread', 'peak')
 
-# Largest share of the background that the debiasing takes off. A map with more of it shows no joint, and the formula
-# has a pole where everything is background.
+# The largest share of the background that the debiasing takes off. A map with a larger share shows no joint, and the
+# formula has a pole where everything is background.
 _MAX_BACKGROUND = 0.9
 
 
 def _check_logits(logits: Tensor) -> None:
+    check_floating('logits', logits)
     if logits.dim() not in (4, 5):
         raise ValueError(f"'logits' must have shape (B, K, H, W) or (B, K, D, H, W), got shape {tuple(logits.shape)}")
+    if 0 in logits.shape[2:]:
+        raise ValueError(f"'logits' must have at least one cell, got shape {tuple(logits.shape)}")
 
 
 def _flatten(logits: Tensor) -> Tensor:
-    """Maps as (B, K, cells) in float32 (or float64), whatever type the network computes in."""
+    """Maps as (B, K, cells) in float32 (or float64), whatever the type of the network's output."""
     flat = logits.flatten(2)
     return flat if flat.dtype == torch.float64 else flat.float()
 
@@ -42,12 +53,23 @@ def _marginals(weights: Tensor) -> list[Tensor]:
     return [weights.sum(2), weights.sum(3), *vectors]
 
 
-def _cells(vector: Tensor) -> Tensor:
-    return torch.arange(vector.shape[-1], dtype=vector.dtype, device=vector.device)
+def _along_axis(vector: Tensor, axis: int, dims: int) -> Tensor:
+    """A vector (B, K, size) as a map of ``dims`` dimensions that changes along one axis only; 0 is x, the last one."""
+    before, after = dims - 3 - axis, axis
+    return vector.view(*vector.shape[:2], *(1,) * before, vector.shape[-1], *(1,) * after)
+
+
+def _cells(size: int, like: Tensor) -> Tensor:
+    return torch.arange(size, dtype=like.dtype, device=like.device)
 
 
 def _expectation(logits: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Unnormalised weights with a maximum of 1, their sum (B, K), the log of the partition sum, and the points."""
+    """Expectation of the position, and what it is made of.
+
+    Returns:
+        ``exp(beta * (z - max z))``, of the shape of the logits; its sum over the cells (B, K); the logarithm of the
+        partition sum ``sum(exp(beta * z))`` (B, K); the expected position (B, K, axes), x first.
+    """
     flat = _flatten(logits)
     highest = flat.amax(-1, keepdim=True)
     # the difference first: a product of large logits could overflow
@@ -59,54 +81,72 @@ def _expectation(logits: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor, T
     vectors = _marginals(weights)
     total = vectors[0].sum(-1)
     # sums of products: a matrix product would be computed in half precision under autocast
-    points = torch.stack([(vector * _cells(vector)).sum(-1) / total for vector in vectors], -1)
+    points = torch.stack([(vector * _cells(vector.shape[-1], vector)).sum(-1) / total for vector in vectors], -1)
     return weights, total, total.log() + highest.squeeze(-1) * beta, points
 
 
-class _SoftArgmax(torch.autograd.Function):
-    """One pass forwards and one backwards; keeps the weights and nothing else of the size of the maps.
+class _SoftArgmaxContext(FunctionCtx):
+    saved_tensors: tuple[Tensor, Tensor, Tensor]
+    beta: float
+    dtype: torch.dtype
 
-    With p the softmax of beta * logits, i the cell and J its expectation on an axis: dJ/dlogit = beta * p * (i - J),
-    and the derivative of the log-partition sum is beta * p.
+
+class _SoftArgmax(torch.autograd.Function):
+    """Positions J and the logarithm of the partition sum S, with one pass over the maps in each direction.
+
+    Autograd would keep and read several tensors of the size of the maps; this keeps one, the weights
+    w = exp(beta * (z - max z)) with the sum T. For a loss L, by p = w / T and d log S / dz = beta * p::
+
+        dL / dz = sum over the axes of dL/dJ * beta * p * (i - J)  +  dL/dlogS * beta * p
+                = w * (sum over the axes of slope * i  +  constant)
+
+        slope = dL/dJ * beta / T                                             # (B, K, axes)
+        constant = dL/dlogS * beta / T - sum over the axes of slope * J      # (B, K)
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, beta: float) -> tuple[Tensor, Tensor]:
+    def forward(ctx: _SoftArgmaxContext, logits: Tensor, beta: float) -> tuple[Tensor, Tensor]:
         weights, total, log_partition, points = _expectation(logits, beta)
         ctx.save_for_backward(weights, total, points)
         ctx.beta, ctx.dtype = beta, logits.dtype
         return points, log_partition
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_points: Tensor, grad_partition: Tensor) -> tuple[Tensor, None]:
+    @once_differentiable
+    def backward(ctx: _SoftArgmaxContext, grad_points: Tensor, grad_log_partition: Tensor) -> tuple[Tensor, None]:
         weights, total, points = ctx.saved_tensors
         slope = grad_points * (ctx.beta / total)[..., None]
-        field = grad_partition * ctx.beta / total - (slope * points).sum(-1)
-        field = field.view(*field.shape, *(1,) * (weights.dim() - 2))
+        constant = grad_log_partition * ctx.beta / total - (slope * points).sum(-1)
+        # grows to the size of the maps with the last axis only
+        factor = constant.view(*constant.shape, *(1,) * (weights.dim() - 2))
         for axis, size in enumerate(reversed(weights.shape[2:])):  # x is the last axis
-            cells = torch.arange(size, dtype=slope.dtype, device=slope.device)
-            ramp = slope[..., axis, None] * cells
-            field = field + ramp.view(*ramp.shape[:2], *(1,) * (weights.dim() - 3 - axis), size, *(1,) * axis)
-        return field.mul_(weights).to(ctx.dtype), None
+            factor = factor + _along_axis(slope[..., axis, None] * _cells(size, slope), axis, weights.dim())
+        return factor.mul_(weights).to(ctx.dtype), None
 
 
 def soft_argmax(logits: Tensor, beta: float = 1.0, debias: bool = False) -> Tensor:
-    """Expected place of each joint under the softmax of its map (equations 2 to 6).
+    """Expected position of each joint under the softmax of its map (equations 2 to 6).
 
-    Computed in float32, with one pass over the maps forwards and one backwards, also under autocast. Logits of any
-    finite size give finite points and gradients.
+    Computed in float32, also under autocast. Logits of any finite size give finite points and gradients.
 
     Args:
-        logits: (B, K, H, W) or volumes (B, K, D, H, W), any float type.
-        beta: Factor of the logits before the softmax; the paper's is 1.
-        debias: Take off the pull towards the middle that the softmax's background exerts, see :func:`debias_points`.
+        logits: (B, K, H, W) or volumes (B, K, D, H, W), any floating-point type.
+        beta: Factor of the logits before the softmax; 1 in the paper.
+        debias: Remove the pull towards the middle that the background of the softmax exerts, see
+            :func:`debias_points`.
 
     Returns:
         (B, K, 2) or (B, K, 3), float32 (float64 of such logits), in cells, x first; inside the map.
 
     Raises:
         ValueError: If ``logits`` has another number of dimensions or ``beta`` is not above 0.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.full((1, 1, 3, 4), -1e4)
+        >>> logits[..., 2, 1], logits[..., 2, 2] = 5.0, 5.0
+        >>> soft_argmax(logits)
+        tensor([[[1.5000, 2.0000]]])
     """
     check_positive('beta', beta)
     _check_logits(logits)
@@ -117,22 +157,32 @@ def soft_argmax(logits: Tensor, beta: float = 1.0, debias: bool = False) -> Tens
     return debias_points(points, log_partition, logits.shape[2:]) if debias else points
 
 
-def debias_points(points: Tensor, log_partition: Tensor, size: Any) -> Tensor:
-    """Take off the pull towards the middle (Gu et al., "Removing the Bias of Integral Pose Regression", ICCV 2021).
+def debias_points(points: Tensor, log_partition: Tensor, size: Sequence[int]) -> Tensor:
+    """Remove the pull towards the middle (Gu et al., "Removing the Bias of Integral Pose Regression", ICCV 2021).
 
-    Under a softmax a cell with the logit 0 still has the weight exp(0) = 1. Of the partition sum C of a map of n
-    cells, n is therefore background, whose expectation is the middle m; the joint's own is J = (C p - n m) / (C - n)
-    for the biased point p. Written with the share r = n / C = exp(log n - log C) no exponential of a logit is formed:
-    J = (p - r m) / (1 - r).
+    Under a softmax a cell with the logit 0 still has the weight exp(0) = 1. So of the partition sum C of a map of n
+    cells, n is background, whose expectation is the middle m. The biased point is ``p = (n * m + (C - n) * J) / C``,
+    which gives the position of the joint alone::
+
+        J = (C * p - n * m) / (C - n) = (p - r * m) / (1 - r)        with the share of the background r = n / C
+
+    The share is computed as ``exp(log n - log C)``, without the exponential of a logit.
 
     Args:
-        points: (B, K, D) in cells, x first.
-        log_partition: (B, K), log of the sum of exp(beta * logit).
+        points: (B, K, axes) in cells, x first.
+        log_partition: (B, K), logarithm of the sum of exp(beta * logit).
         size: (H, W) or (D, H, W) of the maps.
 
     Returns:
-        (B, K, D) in cells. The background counts as 9/10 at most: more means that there is no joint. A point that
-        leaves the map is moved to its border, but keeps the gradient that it had: without one it could not come back.
+        (B, K, axes) in cells. The share of the background counts as 0.9 at most: a larger one means that there is no
+        joint. A point that leaves the map is moved to its border, but keeps its gradient: without one it could not come
+        back.
+
+    Example:
+        >>> import torch
+        >>> cells = torch.tensor(4.0 * 5.0)
+        >>> debias_points(torch.tensor([[[1.25, 1.0]]]), (2 * cells).log().view(1, 1), (4, 5))
+        tensor([[[0.5000, 0.5000]]])
     """
     cells = 1
     for side in size:
@@ -142,13 +192,30 @@ def debias_points(points: Tensor, log_partition: Tensor, size: Any) -> Tensor:
     for point, side in zip(points.unbind(-1), reversed(size), strict=True):
         middle = (side - 1) / 2
         free = (point - share * middle) / (1 - share)
-        # the value is exactly the bounded one, the gradient exactly that of the other
+        # the value of the bounded point, with the gradient of the free one: the difference is exactly 0
         axes.append(free.clamp(0, side - 1).detach() + (free - free.detach()))
     return torch.stack(axes, -1)
 
 
 def spatial_softmax(logits: Tensor, beta: float = 1.0) -> Tensor:
-    """Probabilities of the cells: softmax of ``beta * logits`` over the map or volume (equation 3), float32."""
+    """Probabilities of the cells: softmax of ``beta * logits`` over the map or volume (equation 3).
+
+    Args:
+        logits: (B, K, H, W) or volumes (B, K, D, H, W), any floating-point type.
+        beta: Factor of the logits.
+
+    Returns:
+        Of the same shape, float32 (float64 of such logits).
+
+    Raises:
+        ValueError: If ``logits`` has another number of dimensions.
+
+    Example:
+        >>> import torch
+        >>> spatial_softmax(torch.zeros(1, 1, 2, 2))
+        tensor([[[[0.2500, 0.2500],
+                  [0.2500, 0.2500]]]])
+    """
     _check_logits(logits)
     return (_flatten(logits) * beta).softmax(-1).view(logits.shape)
 
@@ -156,15 +223,15 @@ def spatial_softmax(logits: Tensor, beta: float = 1.0) -> Tensor:
 def soft_argmax_scores(
     logits: Tensor, beta: float = 1.0, score: str = 'mass', radius: float = 1.0, debias: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Points of a soft-argmax and how sure the maps are of them. Without gradients.
+    """Points of a soft-argmax and a confidence for each; without gradients.
 
     Args:
-        logits: (B, K, H, W) or volumes (B, K, D, H, W), any float type.
+        logits: (B, K, H, W) or volumes (B, K, D, H, W), any floating-point type.
         beta: Factor of the logits before the softmax.
-        score: 'mass': the probability at most ``radius`` from the point on each axis; a cell that this border cuts
-            counts with the part inside, so that the score has no jumps. 'spread': ``1 / (1 + v / radius**2)`` with
-            the mean square distance v of the map from the point, the mean over the axes, in cells. 'peak': the
-            probability of the likeliest cell.
+        score: 'mass': the probability of the cells that are at most ``radius`` from the point on each axis. A cell
+            that the border of this square crosses counts by the part inside, so that the score has no jumps.
+            'spread': ``1 / (1 + v / radius**2)``, where v is the mean squared distance of the probability from the
+            point in cells, averaged over the axes. 'peak': the probability of the most probable cell.
         radius: In cells.
         debias: As in :func:`soft_argmax`; the scores are those of the point that is returned.
 
@@ -173,6 +240,14 @@ def soft_argmax_scores(
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.full((1, 1, 3, 4), -1e4)
+        >>> logits[..., 2, 0], logits[..., 2, 2] = 5.0, 5.0
+        >>> points, scores = soft_argmax_scores(logits, score='peak')
+        >>> points, scores
+        (tensor([[[1., 2.]]]), tensor([[0.5000]]))
     """
     check_positive('beta', beta)
     check_positive('radius', radius)
@@ -192,7 +267,8 @@ def soft_argmax_scores(
 def _spread(weights: Tensor, total: Tensor, points: Tensor, radius: float) -> Tensor:
     variance = torch.zeros_like(total)
     for vector, point in zip(_marginals(weights), points.unbind(-1), strict=True):
-        variance = variance + (vector * (_cells(vector) - point[..., None]) ** 2).sum(-1) / total
+        cells = _cells(vector.shape[-1], vector)
+        variance = variance + (vector * (cells - point[..., None]) ** 2).sum(-1) / total
     return 1 / (1 + variance / (points.shape[-1] * radius**2))
 
 
@@ -200,8 +276,7 @@ def _mass(weights: Tensor, total: Tensor, points: Tensor, radius: float) -> Tens
     near = weights
     # x, the last axis, first: every sum removes the axis it was taken over
     for axis, point in enumerate(points.unbind(-1)):
-        side = weights.shape[-1 - axis]
-        cells = torch.arange(side, dtype=points.dtype, device=points.device)
-        inside = (radius + 0.5 - (cells - point[..., None]).abs()).clamp(0, min(1.0, 2 * radius))
-        near = (near * inside.view(*inside.shape[:2], *(1,) * (near.dim() - 3), side)).sum(-1)
+        cells = _cells(weights.shape[-1 - axis], points)
+        inside = (radius + 0.5 - (cells - point[..., None]).abs()).clamp(0.0, min(1.0, 2 * radius))
+        near = (near * _along_axis(inside, 0, near.dim())).sum(-1)
     return near / total

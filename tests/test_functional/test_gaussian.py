@@ -84,11 +84,14 @@ def test_unknown_position_draws_nothing_and_weighs_nothing(bad, axis, unbiased, 
     assert (maps.reshape(6, -1).max(1) == 1).sum() == 5
 
 
-def test_unlabelled_joints_keep_their_weight_and_draw_nothing():
-    visible = np.array([0.0, 0.4, 0.5, 1.0, 2.0, np.nan])
-    maps, weights = gaussian_targets(np.full((6, 2), 5.0), visible, SIZE, 1.0)
-    assert weights.tolist() == [0.0, 0.4, 0.5, 1.0, 2.0, 0.0]
-    assert (maps.reshape(6, -1).max(1) > 0).tolist() == [False, False, True, True, True, False]
+@pytest.mark.parametrize('as_array', [np.array, torch.tensor])
+def test_a_flag_says_whether_a_joint_is_labeled_and_is_no_weight(as_array):
+    visible = as_array([0.0, 0.3, 0.5, 1.0, 2.0, np.nan, np.inf, -np.inf, -1.0])
+    labeled = [0, 1, 1, 1, 1, 0, 0, 0, 0]
+    maps, weights = gaussian_targets(as_array([[5.0, 5.0]] * 9), visible, SIZE, 1.0)
+    assert weights.dtype == visible.dtype
+    assert weights.tolist() == labeled
+    assert np.asarray(maps).reshape(9, -1).max(1).tolist() == labeled
 
 
 @pytest.mark.parametrize('case', ['a', 'b', 'c'])

@@ -21,9 +21,9 @@ def coordinate_labels_loop(points, visible, size):
     labels, weights = np.zeros(points.shape), np.zeros(len(points))
     for k, point in enumerate(points):
         inside = 0 <= point[0] <= size[0] - 1 and 0 <= point[1] <= size[1] - 1
-        if inside and np.isfinite(point).all() and visible[k] >= 0.5:
+        if inside and np.isfinite(point).all() and visible[k] > 0:
             labels[k] = point[0] / size[0], point[1] / size[1]
-            weights[k] = visible[k]
+            weights[k] = 1
     return labels, weights
 
 
@@ -31,7 +31,7 @@ def test_coordinates_equal_to_a_loop():
     rng = np.random.default_rng(0)
     points = rng.uniform(-20, 150, (6, 17, 2)).astype(np.float32)
     points[1, 3, 0] = points[2, 4, 1] = np.nan
-    visible = rng.random((6, 17)).astype(np.float32)
+    visible = np.maximum(rng.uniform(-0.3, 1, (6, 17)), 0).astype(np.float32)
     labels, weights = coordinate_labels(torch.from_numpy(points), torch.from_numpy(visible), INPUT)
     assert labels.dtype == weights.dtype == torch.float32
     assert 0 < (weights > 0).float().mean() < 1
@@ -66,8 +66,10 @@ def test_which_joints_count(point, inside):
     assert coordinate_labels(mirrored, torch.ones(1), INPUT)[1].tolist() == weights.tolist()
 
 
-@pytest.mark.parametrize(('visible', 'weight'), [(1, 1), (0.5, 0.5), (0.49, 0), (0, 0), (2, 2), (NAN, 0)])
-def test_weight_is_the_visibility_of_a_labelled_joint(visible, weight):
+@pytest.mark.parametrize(
+    ('visible', 'weight'), [(1, 1), (0.5, 1), (0.3, 1), (0, 0), (2, 1), (NAN, 0), (INF, 0), (-INF, 0), (-1, 0)]
+)
+def test_a_flag_says_whether_a_joint_is_labeled_and_is_no_weight(visible, weight):
     labels, weights = coordinate_labels(torch.full((1, 2), 5.0), torch.tensor([float(visible)]), INPUT)
     assert weights.tolist() == [weight]
     assert bool(labels.any()) is (weight > 0)

@@ -1,4 +1,4 @@
-"""What every normalising flow here can do: two directions, a density, samples."""
+"""The base class of all normalizing flows: two directions, a density, samples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Transformed = tuple[Tensor, Tensor]
 
 
 def init_near_identity(flow: nn.Module) -> None:
-    """Weights near zero, as in the authors' program: an untrained flow hardly changes what goes through it.
+    """Initialize weights near zero, as in the official implementation: an untrained flow hardly changes its input.
 
     Regression then starts from the base density Q and a nearly standard normal residual.
     """
@@ -44,11 +44,11 @@ class Flow(nn.Module, ABC):
 
     @abstractmethod
     def to_latent(self, x: Tensor) -> Transformed:
-        """:meth:`forward` of points (N, D) that have the type to compute in."""
+        """:meth:`forward` for points (N, D), in float32 or float64."""
 
     @abstractmethod
     def to_data(self, z: Tensor) -> Transformed:
-        """:meth:`inverse` of points (N, D) that have the type to compute in."""
+        """:meth:`inverse` for points (N, D), in float32 or float64."""
 
     def forward(self, x: Tensor) -> Transformed:
         """Data to latent space.
@@ -59,7 +59,7 @@ class Flow(nn.Module, ABC):
         Returns:
             z (..., D) and the logarithm (...) of the determinant of dz/dx.
         """
-        return self._island(self.to_latent, 'x', x)
+        return self._transform_points(self.to_latent, 'x', x)
 
     def inverse(self, z: Tensor) -> Transformed:
         """Latent to data space.
@@ -70,10 +70,10 @@ class Flow(nn.Module, ABC):
         Returns:
             x (..., D) and the logarithm (...) of the determinant of dx/dz.
         """
-        return self._island(self.to_data, 'z', z)
+        return self._transform_points(self.to_data, 'z', z)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """Log density (...) of points (..., D) in data space; in closed form, without a host sync."""
+        """Log density (...) of points (..., D) in data space: ``log N(z; 0, I) + log |det dz/dx|``."""
         z, log_det = self(x)
         return standard_normal_log_density(z) + log_det
 
@@ -85,10 +85,11 @@ class Flow(nn.Module, ABC):
         latent = torch.randn(count, self.dim, dtype=dtype, device=parameter.device, generator=generator)
         return self.inverse(latent)[0]
 
-    def _island(self, transform: Callable[[Tensor], Transformed], name: str, points: Tensor) -> Transformed:
+    def _transform_points(self, transform: Callable[[Tensor], Transformed], name: str, points: Tensor) -> Transformed:
+        """Transform points of any shape (..., D) in float32 or float64, without autocast."""
         check_shape(name, points, '... D', D=self.dim)
         dtype = torch.promote_types(torch.promote_types(next(self.parameters()).dtype, points.dtype), torch.float32)
-        # rows: a linear layer takes two passes for points with more dimensions
+        # rows (N, D): a linear layer makes two passes over points with more dimensions
         rows = upcast(points, dtype).reshape(-1, self.dim)
         with torch.autocast(points.device.type, enabled=False):
             transformed, log_det = transform(rows)

@@ -5,6 +5,7 @@ from .distillation_loss import HeatmapDistillationLoss
 from .heatmap_losses import HeatmapBCELoss, HeatmapCrossEntropyLoss
 from .rle_loss import RLELoss
 from .volume_loss import VolumeCrossEntropyLoss, VolumeLoss, VolumeMSELoss
+from .weighted_loss import WeightedLoss
 
 __all__ = [
     'CoordinateLoss',
@@ -15,4 +16,5 @@ __all__ = [
     'VolumeCrossEntropyLoss',
     'VolumeLoss',
     'VolumeMSELoss',
+    'WeightedLoss',
 ]

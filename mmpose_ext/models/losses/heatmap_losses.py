@@ -1,22 +1,23 @@
-"""Losses on the maps of joints: H2 and H3 of integral regression. H1 is MMPose's ``KeypointMSELoss``."""
+"""Losses on the heatmaps of joints: H2 and H3 of integral regression. H1 is MMPose's ``KeypointMSELoss``."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpose_ext.functional import (
-    check_choice,
     check_positive,
     heatmap_binary_cross_entropy,
     heatmap_cross_entropy,
+    mask_gradient,
     spatial_softmax,
-    weighted_reduce,
 )
 from mmpose_ext.registry import MODELS
+
+from .weighted_loss import WeightedLoss
 
 __all__ = ['HeatmapBCELoss', 'HeatmapCrossEntropyLoss']
 
 
 @MODELS.register_module()
-class HeatmapCrossEntropyLoss(nn.Module):
+class HeatmapCrossEntropyLoss(WeightedLoss):
     """Cross-entropy of the softmax over all cells of a map (H2 of Sun et al., ECCV 2018).
 
     Args:
@@ -29,29 +30,25 @@ class HeatmapCrossEntropyLoss(nn.Module):
     """
 
     def __init__(self, beta: float = 1.0, reduction: str = 'valid', loss_weight: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(reduction, loss_weight)
         check_positive('beta', beta)
-        check_choice('reduction', reduction, ('valid', 'batch', 'all'))
         self.beta = beta
-        self.reduction = reduction
-        self.loss_weight = loss_weight
 
     def forward(self, output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         """Loss, a scalar, of logits (B, K, H, W) against maps (B, K, H, W) with weights (B, K)."""
-        entropy = heatmap_cross_entropy(output, target, self.beta)
-        return self.loss_weight * weighted_reduce(entropy, weights, self.reduction)
+        return self.reduce(heatmap_cross_entropy(mask_gradient(output, weights), target, self.beta), weights)
 
     def probabilities(self, output: Tensor) -> Tensor:
-        """What logits (B, K, H, W) stand for: the softmax over each map."""
+        """Probabilities that logits (B, K, H, W) stand for: the softmax over each map."""
         return spatial_softmax(output, self.beta)
 
     def extra_repr(self) -> str:
         """Settings for ``repr``."""
-        return f'beta={self.beta}, reduction={self.reduction!r}, loss_weight={self.loss_weight}'
+        return f'beta={self.beta}, {super().extra_repr()}'
 
 
 @MODELS.register_module()
-class HeatmapBCELoss(nn.Module):
+class HeatmapBCELoss(WeightedLoss):
     """Binary cross-entropy of every cell of a map (H3 of Sun et al., ECCV 2018).
 
     Args:
@@ -63,21 +60,13 @@ class HeatmapBCELoss(nn.Module):
     """
 
     def __init__(self, reduction: str = 'valid', loss_weight: float = 1.0) -> None:
-        super().__init__()
-        check_choice('reduction', reduction, ('valid', 'batch', 'all'))
-        self.reduction = reduction
-        self.loss_weight = loss_weight
+        super().__init__(reduction, loss_weight)
 
     def forward(self, output: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         """Loss, a scalar, of logits (B, K, H, W) against maps (B, K, H, W) with weights (B, K)."""
-        entropy = heatmap_binary_cross_entropy(output, target)
-        return self.loss_weight * weighted_reduce(entropy, weights, self.reduction)
+        return self.reduce(heatmap_binary_cross_entropy(mask_gradient(output, weights), target), weights)
 
     def probabilities(self, output: Tensor) -> Tensor:
-        """What logits (B, K, H, W) stand for: the sigmoid of each cell."""
-        # float16 cannot tell large logits from each other any more
+        """Probabilities that logits (B, K, H, W) stand for: the sigmoid of each cell."""
+        # in float16 the sigmoids of different large logits would be equal
         return output.float().sigmoid()
-
-    def extra_repr(self) -> str:
-        """Settings for ``repr``."""
-        return f'reduction={self.reduction!r}, loss_weight={self.loss_weight}'

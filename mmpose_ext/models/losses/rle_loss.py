@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpose_ext.functional import (
     base_log_density,
@@ -13,23 +12,33 @@ from mmpose_ext.functional import (
     check_choice,
     check_positive,
     check_shape,
+    has_weight,
     likelihood_loss,
     standardize,
     upcast,
-    weighted_reduce,
 )
+from mmpose_ext.models.layers import Flow
 from mmpose_ext.registry import MODELS
+
+from .weighted_loss import WeightedLoss
 
 __all__ = ['RLELoss']
 
+FlowConfig = Mapping[str, object]
+
 _REAL_NVP = MappingProxyType({'type': 'RealNVP'})
+_SETTINGS = (
+    *('residual', 'q_distribution', 'reparameterized', 'laplace_density', 'flow_term', 'min_sigma'),
+    *('use_target_weight', 'reduction', 'loss_weight'),
+)
 
 
 @MODELS.register_module()
-class RLELoss(nn.Module):
-    """Negative log-likelihood of joints under a mean and a scale of each axis, with a flow that learns the rest.
+class RLELoss(WeightedLoss):
+    """Negative log-likelihood of joints under a predicted mean and scale of each axis, and a learned flow.
 
-    The designs of the paper, and the rows of its table 7 that learn sigma (the others are ``CoordinateLoss``)::
+    These are the designs of the paper, and the rows of its table 7 that learn sigma (``CoordinateLoss`` gives the other
+    rows)::
 
         RLE, Q Laplace (default)   RLELoss()
         RLE, Q Gaussian            RLELoss(q_distribution='gaussian')
@@ -38,49 +47,57 @@ class RLELoss(nn.Module):
         Laplace, learned sigma     RLELoss(flow=None)
         Gaussian, learned sigma    RLELoss(flow=None, q_distribution='gaussian')
 
-    RLE and DLE standardize the error of the label and ask the flow for its density. The basic design sends the label
-    through the flow and standardises it there, ``-log Q((f^-1(g) - mu) / sigma) + log sigma - log |det df^-1/dg|``;
-    its network answers in latent space, see :meth:`coordinates`.
+    With the prediction mu, the label g and e = (mu - g) / sigma, the negative log-likelihood of a joint is::
+
+        RLE             log sigma - log Q(e) - log G(e)
+        DLE             log sigma            - log G(e)
+        basic design    log sigma - log Q((mu - f(g)) / sigma) - log |det df/dg|
+        no flow         log sigma - log Q(e)
+
+    G is the density of the flow f, Q the base density. In the basic design the label passes through the flow, and the
+    network predicts in the latent space of the flow (see :meth:`coordinates`). How often log sigma and log G count is
+    the choice of ``flow_term`` (see :func:`mmpose_ext.functional.likelihood_loss`).
 
     By default the values are those of MMPose's ``RLELoss`` with ``use_target_weight=True`` and the same weights, so
     that its checkpoints, learning rates and logs carry over: the exact Laplace density and the official flow term.
     ``laplace_density='official'`` gives the Laplace density of the official implementation, which does not integrate
     to 1. ``flow_term='once'`` gives the equation of the paper, under which DLE and the basic design are exact
-    likelihoods (see :func:`mmpose_ext.functional.base_log_density` and
-    :func:`mmpose_ext.functional.likelihood_loss`).
+    likelihoods. A loss below zero is a likelihood above one, which is no error.
 
-    Losses below zero are likelihoods above one, and train like any other.
+    With three axes a joint may lack depth: its weight on the third axis is 0, or its label there is NaN. It is scored
+    on x and y by another flow, ``flow_2d``, as in the official implementation. A batch may mix both kinds.
 
-    With three axes a joint may have depth or not: without, it has no weight or a NaN on the third axis, and is scored
-    on x and y by a flow of its own, ``flow_2d``, as in the released program. Both kinds may be in one batch.
-
-    A joint without weight never enters the flow. Neither does one whose label is NaN or infinite. Sigma is at least
-    ``min_sigma``. Everything is computed in float32 (float64 stays), also under autocast and in half precision, whose
-    gradients end at the largest number of their type (see :func:`mmpose_ext.functional.upcast`).
+    A joint without weight never enters the flow, and neither does one whose label is NaN or infinite. Everything is
+    computed in float32 (float64 stays), also under autocast and in half precision, whose gradients end at the largest
+    number of their type (see :func:`mmpose_ext.functional.upcast`).
 
     Args:
-        flow: Config of the flow, a module with ``log_prob`` and ``dim`` (names without a prefix are those of this
+        flow: Config of the flow, a :class:`~mmpose_ext.models.layers.Flow` (names without a prefix are those of this
             package); None: the likelihood under Q alone.
-        flow_2d: With a ``flow`` of three axes: config of the flow for joints without depth; None: the other scores
-            them as if their depth were right.
-        residual: Multiply the flow's density with Q's (RLE); False: take the flow's alone.
+        flow_2d: With a ``flow`` of three axes: config of the flow for joints without depth; None: ``flow`` scores
+            them as if their predicted depth were right.
+        residual: Multiply the density of the flow with Q (RLE); False: take the density of the flow alone (DLE).
         q_distribution: Q, 'laplace' or 'gaussian'.
         reparameterized: False: the basic design.
         laplace_density: 'exact', as in MMPose, or 'official', as in the official implementation.
-        flow_term: 'official', as in MMPose too, or 'once'. The basic design and losses without a flow are
-            the same in both.
-        min_sigma: Floor of sigma, in the unit of the labels.
-        use_target_weight: Weight joints; False: all of them count alike, but for those whose label is not finite.
-        reduction: 'batch' (MMPose's), 'valid' or 'all', see :func:`mmpose_ext.functional.weighted_reduce`.
+        flow_term: 'official', as in the official implementation and MMPose: log G counts on each axis of a joint;
+            'once', as in the paper: it counts once for a joint. The basic design and losses without a flow are the same
+            in both.
+        min_sigma: Smallest sigma, in the unit of the labels.
+        use_target_weight: Weight joints; False: all joints with a finite label count alike.
+        reduction: 'batch' (as in MMPose), 'valid' or 'all', see :func:`mmpose_ext.functional.weighted_reduce`.
         loss_weight: Factor of the loss.
 
     Raises:
         ValueError: If an argument is out of range or two of them exclude each other.
     """
 
+    flow_model: Flow | None
+    flow_model_2d: Flow | None
+
     def __init__(
         self,
-        flow: Mapping[str, Any] | None = _REAL_NVP,
+        flow: FlowConfig | None = _REAL_NVP,
         residual: bool = True,
         q_distribution: str = 'laplace',
         reparameterized: bool = True,
@@ -90,18 +107,13 @@ class RLELoss(nn.Module):
         use_target_weight: bool = True,
         reduction: str = 'batch',
         loss_weight: float = 1.0,
-        flow_2d: Mapping[str, Any] | None = None,
+        flow_2d: FlowConfig | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(reduction, loss_weight)
         check_choice('q_distribution', q_distribution, ('laplace', 'gaussian'))
         check_choice('laplace_density', laplace_density, ('exact', 'official'))
         check_choice('flow_term', flow_term, ('official', 'once'))
-        check_choice('reduction', reduction, ('valid', 'batch', 'all'))
         check_positive('min_sigma', min_sigma)
-        if flow is None and not (residual and reparameterized):
-            raise ValueError("'flow' must be a config with residual=False or reparameterized=False, got None")
-        if residual and not reparameterized:
-            raise ValueError("'residual' must be False with reparameterized=False, got True")
         self.residual = residual
         self.q_distribution = q_distribution
         self.reparameterized = reparameterized
@@ -109,12 +121,24 @@ class RLELoss(nn.Module):
         self.flow_term = flow_term
         self.min_sigma = min_sigma
         self.use_target_weight = use_target_weight
-        self.reduction = reduction
-        self.loss_weight = loss_weight
-        self.flow_model: Any = None if flow is None else MODELS.build({'_scope_': 'mmpose_ext', **flow})
-        self.flow_model_2d: Any = None if flow_2d is None else MODELS.build({'_scope_': 'mmpose_ext', **flow_2d})
-        if flow_2d is not None:
-            self._check_flows()
+        self.flow_model = _build_flow(flow)
+        self.flow_model_2d = _build_flow(flow_2d)
+        self._check_design()
+
+    def _check_design(self) -> None:
+        """Raise a ValueError unless the arguments make one of the designs."""
+        if self.flow_model is None and not (self.residual and self.reparameterized):
+            raise ValueError("'flow' must be a config with residual=False or reparameterized=False, got None")
+        if self.residual and not self.reparameterized:
+            raise ValueError("'residual' must be False with reparameterized=False, got True")
+        if self.flow_model_2d is None:
+            return
+        dims = [None if flow is None else flow.dim for flow in (self.flow_model, self.flow_model_2d)]
+        if dims != [3, 2] or not self.reparameterized:
+            raise ValueError(
+                "'flow_2d' must be a flow of 2 axes beside a 'flow' of 3 with reparameterized=True, "
+                f'got {dims[1]} beside {dims[0]} with reparameterized={self.reparameterized}'
+            )
 
     def forward(self, pred: Tensor, sigma: Tensor, target: Tensor, target_weight: Tensor | None = None) -> Tensor:
         """Loss of a batch.
@@ -138,29 +162,24 @@ class RLELoss(nn.Module):
         pred, sigma, target = (upcast(tensor, dtype) for tensor in (pred, sigma, target))
         with torch.autocast(pred.device.type, enabled=False):
             weights, counted = self._weights(target, target_weight)
-            # zeros before anything is computed: a product with a weight of 0 would keep a NaN, here or in the gradient
+            # The gradient of the flow's weights is a sum over all joints. So what does not count becomes 0 before
+            # anything is computed: a NaN times a weight of 0 would be a NaN in that sum.
             pred, sigma, target = (torch.where(counted, tensor, 0.0) for tensor in (pred, sigma, target))
-            values = (self._axis_losses(pred, sigma, target, counted) * weights).sum(-1)
-            return self.loss_weight * weighted_reduce(values, counted.any(-1).to(dtype), self.reduction)
-
-    def _check_flows(self) -> None:
-        """Raise a ValueError unless there is a use for the flow of joints without depth."""
-        dims = [getattr(flow, 'dim', None) for flow in (self.flow_model, self.flow_model_2d)]
-        if dims != [3, 2] or not self.reparameterized:
-            raise ValueError(
-                "'flow_2d' must be a flow of 2 axes beside a 'flow' of 3 with reparameterized=True, "
-                f'got {dims[1]} beside {dims[0]} with reparameterized={self.reparameterized}'
-            )
+            errors = (self._axis_losses(pred, sigma, target, counted) * weights).sum(-1)
+            return self.reduce(errors, counted.any(-1).to(dtype))
 
     def coordinates(self, pred: Tensor) -> Tensor:
-        """Coordinates (..., D) of means (..., D): themselves, except in the basic design, whose means are latent."""
+        """Coordinates (..., D) of predicted means (..., D).
+
+        They are the means themselves, except in the basic design, whose means are in the latent space of the flow.
+        """
         if self.flow_model is None or self.reparameterized:
             return pred
         return self.flow_model.inverse(pred)[0]
 
     def _weights(self, target: Tensor, target_weight: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Weights (B, K, 1 or D), 0 where there is nothing to learn from, and which are above 0."""
-        counted = _known(target)
+        """Weights (B, K, 1 or D), 0 where nothing can be learned, and a mask of those that are above 0."""
+        counted = _has_label(target)
         if not self.use_target_weight or target_weight is None:
             return counted.to(target.dtype), counted
         weights = target_weight[..., None] if target_weight.dim() == 2 else target_weight
@@ -169,7 +188,7 @@ class RLELoss(nn.Module):
                 f"'target_weight' must have shape (B, K), (B, K, 1) or (B, K, D) with B, K, D = {tuple(target.shape)}, "
                 f'got shape {tuple(target_weight.shape)}'
             )
-        counted = counted & (weights > 0)  # comparisons with NaN are false
+        counted = counted & has_weight(weights)
         return torch.where(counted, weights.to(target.dtype), 0.0), counted
 
     def _axis_losses(self, pred: Tensor, raw_sigma: Tensor, target: Tensor, counted: Tensor) -> Tensor:
@@ -179,43 +198,37 @@ class RLELoss(nn.Module):
             latent, log_det = self.flow_model(target)
             latent_error = standardize(pred - latent, log_sigma)
             return likelihood_loss(log_sigma, self._log_q(latent_error), log_det, flow_term='once')
-        # the sign is the programs', which matters to the flow; the paper writes the label first
+        # The flow depends on the sign of the error. The paper writes (label - prediction); this is the sign of the
+        # official implementation and MMPose.
         error = standardize(pred - target, log_sigma)
         log_q = self._log_q(error) if self.residual else None
-        log_g = None if self.flow_model is None else self._log_g(error, counted[..., -1])
+        log_g = None if self.flow_model is None else self._log_g(self.flow_model, error, counted[..., -1])
         return likelihood_loss(log_sigma, log_q, log_g, self.flow_term)
 
-    def _log_g(self, error: Tensor, has_depth: Tensor) -> Tensor:
-        """The flow's log density (B, K), of each joint the one that is made for it."""
+    def _log_g(self, flow: Flow, error: Tensor, has_depth: Tensor) -> Tensor:
+        """Log density (B, K) of each joint under the flow for its kind, with or without depth."""
         if self.flow_model_2d is None:
-            return self.flow_model.log_prob(error)
-        # both flows see every joint: picking some of them would make the host wait for the device
-        solid = self.flow_model.log_prob(torch.where(has_depth[..., None], error, 0.0))
+            return flow.log_prob(error)
+        # both flows score every joint: to select joints would make the host wait for the device
+        solid = flow.log_prob(torch.where(has_depth[..., None], error, 0.0))
         flat = self.flow_model_2d.log_prob(torch.where(has_depth[..., None], 0.0, error[..., :2]))
-        # the paper's count has a share of it on each axis, of which these joints have two
+        # with flow_term='once' each of D=3 axes has a third of it, and these joints have two axes
         return torch.where(has_depth, solid, flat * 1.5 if self.flow_term == 'once' else flat)
 
     def _log_q(self, error: Tensor) -> Tensor:
         return base_log_density(error, self.q_distribution, self.laplace_density)
 
     def extra_repr(self) -> str:
-        """Settings for ``repr``; the flow shows itself."""
-        names = (
-            'residual',
-            'q_distribution',
-            'reparameterized',
-            'laplace_density',
-            'flow_term',
-            'min_sigma',
-            'use_target_weight',
-            'reduction',
-            'loss_weight',
-        )
-        return ', '.join(f'{name}={getattr(self, name)!r}' for name in names)
+        """Settings for ``repr``; the flow has its own."""
+        return ', '.join(f'{name}={vars(self)[name]!r}' for name in _SETTINGS)
 
 
-def _known(target: Tensor) -> Tensor:
-    """Which labels can be learned from, (B, K, 1), or (B, K, 3) with depth, which may be missing alone."""
+def _build_flow(config: FlowConfig | None) -> Flow | None:
+    return None if config is None else MODELS.build({'_scope_': 'mmpose_ext', **config})
+
+
+def _has_label(target: Tensor) -> Tensor:
+    """Which labels are finite: (B, K, 1), or (B, K, 3) of labels with depth, which may be missing alone."""
     finite = target.isfinite()
     if target.shape[-1] != 3:
         return finite.all(-1, keepdim=True)

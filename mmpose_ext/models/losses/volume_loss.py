@@ -1,22 +1,24 @@
 """Losses on the volumes of joints: H1 and H2 of integral regression with depth, for batches that mix 2D and 3D."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmpose_ext.functional import (
-    check_choice,
     check_positive,
+    has_weight,
+    mask_gradient,
     spatial_softmax,
     volume_cross_entropy,
     volume_square_error,
-    weighted_reduce,
 )
 from mmpose_ext.registry import MODELS
+
+from .weighted_loss import WeightedLoss
 
 __all__ = ['VolumeCrossEntropyLoss', 'VolumeLoss', 'VolumeMSELoss']
 
 
-class VolumeLoss(nn.Module):
-    """What the losses share.
+class VolumeLoss(WeightedLoss):
+    """Base class of the losses on volumes.
 
     Args:
         reduction: 'valid', 'batch' or 'all' (see :func:`mmpose_ext.functional.weighted_reduce`).
@@ -27,10 +29,7 @@ class VolumeLoss(nn.Module):
     """
 
     def __init__(self, reduction: str = 'valid', loss_weight: float = 1.0) -> None:
-        super().__init__()
-        check_choice('reduction', reduction, ('valid', 'batch', 'all'))
-        self.reduction = reduction
-        self.loss_weight = loss_weight
+        super().__init__(reduction, loss_weight)
 
     def errors(self, output: Tensor, maps: Tensor, vectors: Tensor, has_depth: Tensor) -> Tensor:
         """Errors of joints (B, K)."""
@@ -39,21 +38,21 @@ class VolumeLoss(nn.Module):
     def forward(
         self, output: Tensor, target: Tensor, weights: Tensor, depth_target: Tensor, depth_weights: Tensor
     ) -> Tensor:
-        """Loss, a scalar, of volumes.
+        """Loss of a batch.
 
         Args:
             output: (B, K, D, H, W).
             target: Maps on x and y (B, K, H, W).
             weights: (B, K).
             depth_target: Vectors on depth (B, K, D).
-            depth_weights: (B, K); a joint without is held to its map alone. Of one that has depth ``weights`` counts.
-        """
-        values = self.errors(output, target, depth_target, depth_weights > 0)
-        return self.loss_weight * weighted_reduce(values, weights, self.reduction)
+            depth_weights: (B, K). The volume of a joint without weight here is compared with its map on x and y only.
+                That of a joint with any weight here is compared in 3D and counts by ``weights``.
 
-    def extra_repr(self) -> str:
-        """Settings for ``repr``."""
-        return f'reduction={self.reduction!r}, loss_weight={self.loss_weight}'
+        Returns:
+            A scalar.
+        """
+        errors = self.errors(mask_gradient(output, weights), target, depth_target, has_weight(depth_weights))
+        return self.reduce(errors, weights)
 
 
 @MODELS.register_module()
@@ -73,7 +72,8 @@ class VolumeMSELoss(VolumeLoss):
 class VolumeCrossEntropyLoss(VolumeLoss):
     """Cross-entropy of the softmax over all cells of a volume (H2 of Sun et al., ECCV 2018, with depth).
 
-    For a joint without depth it is that of the map which is left when depth is summed up.
+    For a joint without depth it is the cross-entropy of the map that remains when the probabilities are summed over
+    depth.
 
     Args:
         beta: Factor of the logits before the softmax.
@@ -94,7 +94,7 @@ class VolumeCrossEntropyLoss(VolumeLoss):
         return volume_cross_entropy(output, maps, vectors, has_depth, self.beta)
 
     def probabilities(self, output: Tensor) -> Tensor:
-        """What logits (B, K, D, H, W) stand for: the softmax over each volume."""
+        """Probabilities that logits (B, K, D, H, W) stand for: the softmax over each volume."""
         return spatial_softmax(output, self.beta)
 
     def extra_repr(self) -> str:
