@@ -1,0 +1,171 @@
+"""Draw people on an image with OpenCV: boxes, skeletons, scores, spread, and depth beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .people import People
+from .skeleton import Skeleton
+
+__all__ = ['DrawSettings', 'draw_people']
+
+_FRACTION_BITS = 4  # OpenCV's drawing functions take fractions of a pixel as fixed point numbers
+_LIMIT = 20_000.0  # pixels; farther points are not drawn, because OpenCV's fixed point numbers overflow
+_BOX_COLOR = (60, 200, 240)
+_PALETTE = ((60, 200, 240), (240, 170, 60), (80, 200, 80), (200, 100, 240), (60, 130, 250), (220, 220, 80))
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """What is drawn.
+
+    Attributes:
+        score_thr: Joints with a lower score are left out.
+        boxes: Draw the box of each person.
+        scores: Write the score of each person, and the number where people are tracked, at the box.
+        sigmas: Draw an ellipse of one standard deviation around each joint, where the model predicts it.
+        thickness: Of the lines in pixels; None: by the size of the person.
+        depth: With joints in 3D, draw the people from the side and from above in a strip at the right.
+    """
+
+    score_thr: float = 0.3
+    boxes: bool = True
+    scores: bool = True
+    sigmas: bool = True
+    thickness: int | None = None
+    depth: bool = True
+
+
+def draw_people(
+    image: np.ndarray, people: People, skeleton: Skeleton, settings: DrawSettings | None = None
+) -> np.ndarray:
+    """Draw people on a copy of an image; joints beyond the border are allowed, and the image keeps its size.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        people: N people of K joints.
+        skeleton: Of K joints.
+        settings: What is drawn; default everything.
+
+    Returns:
+        (H, W, 3) uint8, BGR; with depth (H, W + H, 3).
+
+    Raises:
+        ValueError: If the people have another number of joints than the skeleton.
+    """
+    settings = settings or DrawSettings()
+    if people.keypoints.shape[1] != len(skeleton.joint_names):
+        raise ValueError(
+            f"'skeleton' must have the people's {people.keypoints.shape[1]} joints, got {len(skeleton.joint_names)}"
+        )
+    canvas = np.ascontiguousarray(image).copy()
+    for person in range(len(people)):
+        if settings.boxes:
+            _draw_box(canvas, people, person, settings)
+        _draw_person(canvas, people, person, skeleton, settings)
+    if settings.depth and people.keypoints.shape[-1] == 3:
+        return np.hstack((canvas, _depth_views(people, skeleton, settings, canvas.shape[0])))
+    return canvas
+
+
+def _thickness(box: np.ndarray, settings: DrawSettings) -> int:
+    if settings.thickness is not None:
+        return settings.thickness
+    side = float(np.hypot(*(box[2:] - box[:2])))
+    return int(np.clip(round(side / 180), 1, 6)) if np.isfinite(side) else 1
+
+
+def _fixed(point: np.ndarray) -> tuple[int, int]:
+    """A point as OpenCV's fixed point numbers."""
+    x, y = np.round(point[:2] * (1 << _FRACTION_BITS)).astype(int)
+    return int(x), int(y)
+
+
+def _draw_box(canvas: np.ndarray, people: People, person: int, settings: DrawSettings) -> None:
+    box = people.boxes[person]
+    if not np.isfinite(box).all() or np.abs(box).max() > _LIMIT:
+        return
+    thickness = _thickness(box, settings)
+    color = _BOX_COLOR if people.track_ids is None else _PALETTE[int(people.track_ids[person]) % len(_PALETTE)]
+    x1, y1, x2, y2 = (round(float(side)) for side in box)
+    cv2.rectangle(canvas, (x1, y1), (x2, y2), color, max(1, thickness // 2), cv2.LINE_AA)
+    if not settings.scores:
+        return
+    text = f'{people.instance_scores[person]:.2f}'
+    if people.track_ids is not None:
+        text = f'#{int(people.track_ids[person])} {text}'
+    scale = 0.35 + 0.07 * thickness
+    (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    left = min(max(x1, 0), max(canvas.shape[1] - width - 2, 0))
+    bottom = max(y1 - 2, height + base)
+    cv2.rectangle(canvas, (left, bottom - height - base), (left + width + 2, bottom), color, cv2.FILLED)
+    cv2.putText(
+        canvas, text, (left + 1, bottom - base + 1), cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 1, cv2.LINE_AA
+    )
+
+
+def _shown(points: np.ndarray, scores: np.ndarray, settings: DrawSettings) -> np.ndarray:
+    """(K,) whether a joint is drawn: confident enough, and not so far away that OpenCV could not draw it."""
+    near = np.isfinite(points).all(-1) & (np.abs(np.nan_to_num(points)).max(-1) < _LIMIT)
+    return near & (scores >= settings.score_thr)
+
+
+def _draw_person(canvas: np.ndarray, people: People, person: int, skeleton: Skeleton, settings: DrawSettings) -> None:
+    points = people.keypoints[person, :, :2]
+    shown = _shown(points, people.scores[person], settings)
+    thickness = _thickness(people.boxes[person], settings)
+    _draw_skeleton(canvas, points, shown, skeleton, thickness)
+    if settings.sigmas and people.sigmas is not None:
+        for joint in np.flatnonzero(shown):
+            _draw_spread(canvas, points[joint], people.sigmas[person, joint, :2], skeleton.color_of(joint))
+
+
+def _draw_skeleton(
+    canvas: np.ndarray, points: np.ndarray, shown: np.ndarray, skeleton: Skeleton, thickness: int
+) -> None:
+    for link in skeleton.links:
+        if shown[link[0]] and shown[link[1]]:
+            ends = _fixed(points[link[0]]), _fixed(points[link[1]])
+            cv2.line(canvas, *ends, skeleton.color_of_link(link), thickness, cv2.LINE_AA, _FRACTION_BITS)
+    radius = (thickness + 1) << _FRACTION_BITS
+    for joint in np.flatnonzero(shown):
+        place, color = _fixed(points[joint]), skeleton.color_of(joint)
+        cv2.circle(canvas, place, radius, color, cv2.FILLED, cv2.LINE_AA, _FRACTION_BITS)
+        cv2.circle(canvas, place, radius, (250, 250, 250), 1, cv2.LINE_AA, _FRACTION_BITS)
+
+
+def _draw_spread(canvas: np.ndarray, point: np.ndarray, sigma: np.ndarray, color: Sequence[int]) -> None:
+    """An ellipse whose half axes are the standard deviations on x and y."""
+    if not np.isfinite(sigma).all() or sigma.max() > _LIMIT:
+        return
+    axes = _fixed(np.maximum(sigma, 0))
+    cv2.ellipse(canvas, _fixed(point), axes, 0, 0, 360, color, 1, cv2.LINE_AA, _FRACTION_BITS)
+
+
+def _depth_views(people: People, skeleton: Skeleton, settings: DrawSettings, side: int) -> np.ndarray:
+    """People from the side (depth and y) above, and from above (x and depth), in a square of ``side`` pixels."""
+    strip = np.full((side, side, 3), 255, np.uint8)
+    if not len(people):
+        return strip
+    half = side // 2
+    for row, (axes, title) in enumerate((((2, 1), 'from the side'), ((0, 2), 'from above'))):
+        view = strip[row * half : (row + 1) * half]
+        cv2.putText(view, title, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (90, 90, 90), 1, cv2.LINE_AA)
+        width = side // len(people)
+        for person in range(len(people)):
+            shown = _shown(people.keypoints[person], people.scores[person], settings)
+            if shown.sum() > 1:
+                cell = np.ascontiguousarray(view[:, person * width : (person + 1) * width])
+                points = _fitted(people.keypoints[person][:, axes], shown, cell.shape)
+                _draw_skeleton(cell, points, shown, skeleton, 1)
+                view[:, person * width : (person + 1) * width] = cell
+    return strip
+
+
+def _fitted(points: np.ndarray, shown: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Points (K, 2) of any unit moved and scaled on each axis into an image of ``shape`` (h, w, ...)."""
+    low, high = points[shown].min(0), points[shown].max(0)
+    size = np.array([shape[1], shape[0]], np.float32)
+    return (points - (low + high) / 2) / np.maximum(high - low, 1e-6) * size * 0.7 + size / 2

@@ -1,0 +1,132 @@
+"""An exported model: crops in, keypoints in image pixels out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from .crops import CropSettings, boxes_to_regions, crop_person, points_to_image, usable_boxes
+from .people import People
+from .skeleton import Skeleton
+
+__all__ = ['METADATA_KEY', 'OnnxPoseModel']
+
+METADATA_KEY = 'mmpose_ext'  # the entry of the file's metadata that holds the settings as json
+
+
+class OnnxPoseModel:
+    """A pose model that ``tools/export.py`` wrote, run by ONNX Runtime.
+
+    The graph takes crops of people, normalizes them, runs the network (with the flip test, if it was exported with
+    one) and decodes the joints; this class cuts the crops out of the image and moves the joints back into it.
+
+    Args:
+        path: Of the ``.onnx`` file.
+        batch_size: Largest number of crops that go through the network at once, which bounds the memory.
+        threads: Threads of ONNX Runtime; 0: its own choice.
+        providers: Execution providers of ONNX Runtime in the order of preference; default those that it offers for
+            the CPU. Pass ``['CUDAExecutionProvider', 'CPUExecutionProvider']`` for a GPU.
+
+    Attributes:
+        skeleton: Names and links of the joints.
+        crop: How crops are cut out of an image.
+        dim: Axes of a joint: 2, or 3 with depth.
+
+    Raises:
+        ValueError: If the file is missing, no ONNX model, or was not written by ``tools/export.py``.
+    """
+
+    def __init__(
+        self, path: str | Path, batch_size: int = 32, threads: int = 0, providers: Sequence[str] | None = None
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
+        if not Path(path).is_file():
+            raise ValueError(f"'path' must be an exported model, got {str(path)!r}, which does not exist")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=list(providers or ['CPUExecutionProvider'])
+            )
+        except Exception as error:  # ONNX Runtime's own exceptions have no common class
+            raise ValueError(
+                f"'path' must be an ONNX model that ONNX Runtime reads, got {str(path)!r}: {error}"
+            ) from error
+        settings = _read_settings(self._session, path)
+        self.batch_size = batch_size
+        self.settings = settings
+        self.skeleton = Skeleton.from_dict(settings['skeleton'])
+        width, height = settings['input_size']
+        self.crop = CropSettings((int(width), int(height)), float(settings['padding']), bool(settings['udp']))
+        self.dim = int(settings['dim'])
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, image: np.ndarray, boxes: Sequence[Sequence[float]] | np.ndarray | None = None) -> People:
+        """Find the joints of people in an image.
+
+        Args:
+            image: (H, W, 3) uint8, BGR, as OpenCV reads it.
+            boxes: (N, 4) x1, y1, x2, y2 in pixels, or (N, 5) with a score; None: one person who fills the image.
+
+        Returns:
+            The people whose boxes show a part of the image, in their order; the others are named in ``notes``.
+        """
+        height, width = image.shape[:2]
+        if boxes is None:
+            boxes = [[0.0, 0.0, float(width), float(height)]]
+        array = np.asarray(boxes, np.float32)
+        array = array.reshape(-1, array.shape[-1] if array.ndim == 2 else 4)
+        if array.shape[1] not in (4, 5):
+            raise ValueError(f"'boxes' must have shape (N, 4) or (N, 5), got {array.shape}")
+        usable, notes = usable_boxes(array[:, :4], (width, height))
+        array = array[usable]
+        if not len(array):
+            return People.empty(len(self.skeleton.joint_names), self.dim, tuple(notes))
+        centers, sizes = boxes_to_regions(array[:, :4], self.crop)
+        crops = [crop_person(image, *region, self.crop) for region in zip(centers, sizes, strict=True)]
+        keypoints, scores, sigmas = self.run_crops(np.stack(crops))
+        return People(
+            boxes=array[:, :4],
+            box_scores=array[:, 4] if array.shape[1] == 5 else np.ones(len(array), np.float32),
+            keypoints=points_to_image(keypoints, centers, sizes, self.crop),
+            scores=scores,
+            sigmas=None if sigmas is None else _scaled(sigmas, sizes, self.crop),
+            notes=tuple(notes),
+        )
+
+    def run_crops(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Run the graph on crops, in batches.
+
+        Args:
+            crops: (N, h, w, 3) uint8, BGR.
+
+        Returns:
+            Keypoints (N, K, D) in input pixels, scores (N, K) and, where the model predicts them, sigmas (N, K, D).
+        """
+        batches = list(self._batches(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))))
+        results = {
+            name: np.concatenate([batch[index] for batch in batches]).astype(np.float32)
+            for index, name in enumerate(self._names)
+        }
+        return results['keypoints'], results['scores'], results.get('sigmas')
+
+    def _batches(self, crops: np.ndarray) -> Iterator[list[np.ndarray]]:
+        for start in range(0, max(len(crops), 1), self.batch_size):
+            yield self._session.run(None, {'crops': crops[start : start + self.batch_size]})
+
+
+def _read_settings(session: onnxruntime.InferenceSession, path: str | Path) -> dict:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ValueError(f"'path' must be a model that tools/export.py wrote, got {str(path)!r} without its settings")
+    return json.loads(text)
+
+
+def _scaled(sigmas: np.ndarray, sizes: np.ndarray, crop: CropSettings) -> np.ndarray:
+    """Sigmas (N, K, D) of crops in pixels of the image; a third axis stays as it is."""
+    scales = (sizes / np.asarray(crop.input_size, np.float32))[:, None]
+    return np.concatenate((sigmas[..., :2] * scales, sigmas[..., 2:]), -1).astype(np.float32)
