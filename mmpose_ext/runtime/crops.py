@@ -10,7 +10,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-__all__ = ['CropSettings', 'boxes_to_regions', 'crop_person', 'points_to_image', 'usable_boxes']
+__all__ = [
+    'CropSettings',
+    'boxes_to_regions',
+    'crop_person',
+    'points_to_image',
+    'scored_boxes',
+    'usable_boxes',
+    'whole_image',
+]
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,32 @@ class CropSettings:
     input_size: tuple[int, int]
     padding: float = 1.25
     udp: bool = False
+
+
+def whole_image(image: np.ndarray) -> np.ndarray:
+    """The box (1, 5) of one person who fills an image (H, W, 3), with the score 1."""
+    height, width = image.shape[:2]
+    return np.array([[0, 0, width, height, 1]], np.float32)
+
+
+def scored_boxes(boxes: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
+    """Boxes with a score.
+
+    Args:
+        boxes: (N, 4) x1, y1, x2, y2 in pixels, whose scores become 1, or (N, 5) with a score; (0,) for nobody.
+
+    Returns:
+        (N, 5) float32.
+
+    Raises:
+        ValueError: If the boxes have another shape.
+    """
+    array = np.asarray(boxes, np.float32)
+    if array.size == 0:
+        return np.zeros((0, 5), np.float32)
+    if array.ndim != 2 or array.shape[1] not in (4, 5):
+        raise ValueError(f"'boxes' must have shape (N, 4) or (N, 5), got {array.shape}")
+    return array if array.shape[1] == 5 else np.column_stack((array, np.ones(len(array), np.float32)))
 
 
 def usable_boxes(boxes: np.ndarray, image_size: Sequence[int]) -> tuple[np.ndarray, list[str]]:

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from .crops import CropSettings, boxes_to_regions, crop_person, points_to_image, usable_boxes
+from .crops import (
+    CropSettings,
+    boxes_to_regions,
+    crop_person,
+    points_to_image,
+    scored_boxes,
+    usable_boxes,
+    whole_image,
+)
 from .people import People
 from .skeleton import Skeleton
 
@@ -74,29 +82,48 @@ class OnnxPoseModel:
 
         Returns:
             The people whose boxes show a part of the image, in their order; the others are named in ``notes``.
+
+        Raises:
+            ValueError: If the boxes have another shape.
         """
-        height, width = image.shape[:2]
-        if boxes is None:
-            boxes = [[0.0, 0.0, float(width), float(height)]]
-        array = np.asarray(boxes, np.float32)
-        array = array.reshape(-1, array.shape[-1] if array.ndim == 2 else 4)
-        if array.shape[1] not in (4, 5):
-            raise ValueError(f"'boxes' must have shape (N, 4) or (N, 5), got {array.shape}")
-        usable, notes = usable_boxes(array[:, :4], (width, height))
-        array = array[usable]
-        if not len(array):
-            return People.empty(len(self.skeleton.joint_names), self.dim, tuple(notes))
-        centers, sizes = boxes_to_regions(array[:, :4], self.crop)
-        crops = [crop_person(image, *region, self.crop) for region in zip(centers, sizes, strict=True)]
+        return self.predict_batch([image], [whole_image(image) if boxes is None else scored_boxes(boxes)])[0]
+
+    def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
+        """Find the joints of the people of several images; all crops go through the network together.
+
+        Args:
+            images: Each (H, W, 3) uint8, BGR.
+            boxes: For each image (N, 5) x1, y1, x2, y2 in pixels and a score.
+
+        Returns:
+            For each image its people, as :meth:`__call__` returns them.
+        """
+        kept, regions, crops, notes = [], [], [], []
+        for image, array in zip(images, boxes, strict=True):
+            usable, problems = usable_boxes(array[:, :4], image.shape[1::-1])
+            notes.append(tuple(problems))
+            kept.append(array[usable])
+            centers, sizes = boxes_to_regions(kept[-1][:, :4], self.crop)
+            regions.append((centers, sizes))
+            crops += [crop_person(image, *region, self.crop) for region in zip(centers, sizes, strict=True)]
+        if not crops:
+            return [People.empty(len(self.skeleton.joint_names), self.dim, note) for note in notes]
         keypoints, scores, sigmas = self.run_crops(np.stack(crops))
-        return People(
-            boxes=array[:, :4],
-            box_scores=array[:, 4] if array.shape[1] == 5 else np.ones(len(array), np.float32),
-            keypoints=points_to_image(keypoints, centers, sizes, self.crop),
-            scores=scores,
-            sigmas=None if sigmas is None else _scaled(sigmas, sizes, self.crop),
-            notes=tuple(notes),
-        )
+        ends = np.cumsum([len(array) for array in kept])
+        people = []
+        for array, (centers, sizes), note, end in zip(kept, regions, notes, ends, strict=True):
+            part = slice(end - len(array), end)
+            people.append(
+                People(
+                    boxes=array[:, :4],
+                    box_scores=array[:, 4],
+                    keypoints=points_to_image(keypoints[part], centers, sizes, self.crop),
+                    scores=scores[part],
+                    sigmas=None if sigmas is None else _scaled(sigmas[part], sizes, self.crop),
+                    notes=note,
+                )
+            )
+        return people
 
     def run_crops(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Run the graph on crops, in batches.
