@@ -1,0 +1,134 @@
+"""A trained model of torch as something that turns images and boxes into people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import Compose, pseudo_collate
+from mmpose.apis import init_model
+from mmpose.structures import PoseDataSample
+
+from mmpose_ext.config import config_path
+from mmpose_ext.runtime.crops import usable_boxes
+from mmpose_ext.runtime.people import People
+from mmpose_ext.runtime.skeleton import Skeleton
+
+__all__ = ['PoseModel', 'TorchPoseModel', 'chosen_device', 'find_config']
+
+
+class PoseModel(Protocol):
+    """What finds the joints of people: a model of torch, or an exported one."""
+
+    skeleton: Skeleton
+    batch_size: int
+
+    def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
+        """People of several images, each (H, W, 3) uint8 in BGR, from boxes (N, 5) with a score."""
+
+
+def chosen_device(device: str) -> str:
+    """The device that 'auto' stands for: a GPU where there is one, else the CPU; other names are kept."""
+    if device != 'auto':
+        return device
+    return 'cuda:0' if torch.cuda.is_available() else 'cpu'
+
+
+def find_config(model: str | Path) -> str:
+    """Path of a config, given as a path or by its name below ``configs/`` of this package.
+
+    Raises:
+        ValueError: If there is none; the message lists the closest names.
+    """
+    if Path(model).is_file():
+        return str(model)
+    try:
+        return config_path(str(model))
+    except FileNotFoundError as error:
+        raise ValueError(f"'model' must be a config or the name of one, got {str(model)!r}: {error}") from error
+
+
+class TorchPoseModel:
+    """A top-down model with the pipeline of its config.
+
+    Args:
+        config: Of the model: its file, its name below ``configs/``, or the config itself.
+        checkpoint: Its weights.
+        device: 'auto', 'cpu', 'cuda:0' and so on.
+        batch_size: Largest number of people who go through the network at once.
+        flip: Whether to average with the mirrored image; None: as the config says.
+
+    Attributes:
+        skeleton: Names and links of the joints.
+    """
+
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path,
+        device: str = 'auto',
+        batch_size: int = 32,
+        flip: bool | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
+        config = config if isinstance(config, Config) else Config.fromfile(find_config(config))
+        self.model = init_model(config, str(checkpoint), device=chosen_device(device))
+        if flip is not None:
+            self.model.test_cfg['flip_test'] = flip
+        self.model.test_cfg['output_heatmaps'] = False
+        self.batch_size = batch_size
+        self.skeleton = Skeleton.from_metainfo(self.model.dataset_meta)
+        self._pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
+
+    def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
+        """Find the joints of the people of several images.
+
+        Args:
+            images: Each (H, W, 3) uint8, BGR.
+            boxes: For each image (N, 5) x1, y1, x2, y2 in pixels and a score.
+
+        Returns:
+            For each image the people whose boxes show a part of it; the others are named in ``notes``.
+        """
+        usable = [usable_boxes(array[:, :4], image.shape[1::-1]) for image, array in zip(images, boxes, strict=True)]
+        inputs = [
+            self._input(image, array[index])
+            for image, array, (indices, _) in zip(images, boxes, usable, strict=True)
+            for index in indices
+        ]
+        samples: list[PoseDataSample] = []
+        for start in range(0, len(inputs), self.batch_size):
+            with torch.no_grad():
+                samples += self.model.test_step(pseudo_collate(inputs[start : start + self.batch_size]))
+        remaining = iter(samples)
+        return [
+            self._people([next(remaining) for _ in indices], array[indices], tuple(notes))
+            for array, (indices, notes) in zip(boxes, usable, strict=True)
+        ]
+
+    def _input(self, image: np.ndarray, box: np.ndarray) -> dict[str, object]:
+        """One person as the pipeline prepares them."""
+        data = dict(img=image, bbox=box[None, :4].astype(np.float32), bbox_score=box[4:].astype(np.float32))
+        return self._pipeline({**data, **self.model.dataset_meta})
+
+    def _people(self, samples: Sequence[PoseDataSample], boxes: np.ndarray, notes: tuple[str, ...]) -> People:
+        joints = len(self.skeleton.joint_names)
+        if not samples:
+            return People.empty(joints, self._dim, notes)
+        found = [sample.pred_instances for sample in samples]
+        has_sigmas = all('keypoint_sigmas' in one for one in found)
+        return People(
+            boxes=boxes[:, :4],
+            box_scores=boxes[:, 4],
+            keypoints=np.concatenate([one.keypoints for one in found]).astype(np.float32),
+            scores=np.concatenate([one.keypoint_scores for one in found]).astype(np.float32),
+            sigmas=np.concatenate([one.keypoint_sigmas for one in found]).astype(np.float32) if has_sigmas else None,
+            notes=notes,
+        )
+
+    @property
+    def _dim(self) -> int:
+        return int(getattr(self.model.head.decoder, 'dim', 2))  # codecs of MMPose have no such attribute
