@@ -1,0 +1,119 @@
+"""One call from a source of images and a model to people."""
+
+from pathlib import Path
+
+from mmpose_ext.runtime.drawing import DrawSettings
+from mmpose_ext.runtime.onnx_model import OnnxPoseModel
+from mmpose_ext.runtime.sources import Source, open_source
+
+from .box_files import BoxFile
+from .pose_model import PoseModel, TorchPoseModel
+from .run import BoxFinder, Prediction, Tracker, run_prediction
+
+__all__ = ['predict']
+
+
+def predict(
+    source: Source,
+    model: str | Path | None = None,
+    weights: str | Path | None = None,
+    *,
+    detector: str | Path | None = None,
+    detector_weights: str | Path | None = None,
+    category: str | int = 'person',
+    boxes: str | Path | None = None,
+    box_thr: float = 0.3,
+    out_dir: str | Path | None = None,
+    draw: DrawSettings | None = None,
+    track: bool = False,
+    flip: bool | None = None,
+    batch_size: int = 32,
+    device: str = 'auto',
+    resume: bool = False,
+    progress: bool = False,
+) -> Prediction:
+    """Find the joints of the people in images.
+
+    Args:
+        source: An image, a folder, a pattern, a list of files or arrays, an array (uint8, BGR), a video, a stream or
+            the number of a camera.
+        model: Config of the model, or its name below ``configs/``; not needed with an exported model.
+        weights: Checkpoint (``.pth``) of the model, or an exported model (``.onnx``).
+        detector: Config of a detector of MMDetection that finds the people, or an alias such as 'human', whose
+            weights are downloaded.
+        detector_weights: Its checkpoint.
+        category: What the detector looks for: the name or the number of one of its categories.
+        boxes: Boxes of the people instead of a detector: COCO annotations, COCO detections or CSV, see
+            :class:`~mmpose_ext.apis.predict.box_files.BoxFile`. Without detector and boxes one person fills each image.
+        box_thr: Boxes with a lower score are left out.
+        out_dir: Folder of the results (COCO json, or the json of a video, and drawings); None: nothing is written.
+        draw: How people are drawn into ``out_dir``; None: they are not drawn.
+        track: Give the people of a video numbers that stay with them.
+        flip: Whether to average with the mirrored image; None: as the config says. An exported model has its own.
+        batch_size: Largest number of people who go through the network at once.
+        device: 'auto' (a GPU where there is one), 'cpu', 'cuda:0' and so on.
+        resume: Take over what an earlier run into the same folder has done.
+        progress: Show a line with the remaining time on the error output.
+
+    Returns:
+        People of each image, with what was skipped and the time of each part.
+
+    Raises:
+        ValueError: If a file is missing or an argument is out of range; the message names it.
+    """
+    images = open_source(source)
+    if boxes is not None and detector is not None:
+        raise ValueError(f"'boxes' and 'detector' must not both be given, got {str(boxes)!r} and {str(detector)!r}")
+    finder = _finder(detector, detector_weights, category, boxes, box_thr, device)
+    return run_prediction(
+        images,
+        _pose_model(model, weights, device, batch_size, flip),
+        finder,
+        None if out_dir is None else Path(out_dir),
+        draw,
+        _tracker(track, getattr(images, 'rate', None)),
+        resume,
+        progress,
+    )
+
+
+def _pose_model(
+    model: str | Path | None, weights: str | Path | None, device: str, batch_size: int, flip: bool | None
+) -> PoseModel:
+    if weights is None or not Path(weights).is_file():
+        raise ValueError(f"'weights' must be a checkpoint or an exported model, got {weights!r}")
+    if Path(weights).suffix.lower() == '.onnx':
+        if flip is not None:
+            raise ValueError(f"'flip' must be None with an exported model, which has its own setting, got {flip}")
+        providers = None if device in ('auto', 'cpu') else ['CUDAExecutionProvider', 'CPUExecutionProvider']
+        return OnnxPoseModel(weights, batch_size, providers=providers)
+    if model is None:
+        raise ValueError(f"'model' must be the config of the checkpoint {weights}, got None")
+    return TorchPoseModel(model, weights, device, batch_size, flip)
+
+
+def _finder(
+    detector: str | Path | None,
+    detector_weights: str | Path | None,
+    category: str | int,
+    boxes: str | Path | None,
+    box_thr: float,
+    device: str,
+) -> BoxFinder | BoxFile | None:
+    if boxes is not None:
+        return BoxFile(boxes, box_thr)
+    if detector is None:
+        return None
+    from .detector import Detector  # MMDetection takes seconds to import, and only this needs it
+
+    return Detector(detector, detector_weights, category, box_thr, device=device)
+
+
+def _tracker(track: bool, rate: float | None) -> Tracker | None:
+    if not track:
+        return None
+    if rate is None:
+        raise ValueError("'track' must be False for still images, got True")
+    from .tracking import PeopleTracker
+
+    return PeopleTracker(rate)
