@@ -112,11 +112,9 @@ def _warp_matrix(center: np.ndarray, size: np.ndarray, settings: CropSettings) -
     """Affine matrix (2, 3) from the image to the crop."""
     width, height = settings.input_size
     if settings.udp:
-        scale_x, scale_y = (width - 1) / size[0], (height - 1) / size[1]
-        middle = (width - 1) / 2, (height - 1) / 2
-        return np.array(
-            [[scale_x, 0, middle[0] - scale_x * center[0]], [0, scale_y, middle[1] - scale_y * center[1]]], np.float32
-        )
+        factors = (np.array([width, height], np.float32) - 1) / size
+        offsets = factors * (np.float32(-0.5) * (center * 2) + np.float32(0.5) * size)
+        return np.array([[factors[0], 0, offsets[0]], [0, factors[1], offsets[1]]], np.float32)
     # Three corresponding points: the center, the point half a width to its left, and one at a right angle to them.
     # OpenCV solves for the matrix in the types that MMPose uses, so that crops are equal to the last bit.
     half = float(size[0]) * 0.5

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 
 from .crops import (
     CropSettings,
@@ -18,6 +18,9 @@ from .crops import (
 )
 from .people import People
 from .skeleton import Skeleton
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 __all__ = ['METADATA_KEY', 'OnnxPoseModel']
 
@@ -53,17 +56,7 @@ class OnnxPoseModel:
             raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
         if not Path(path).is_file():
             raise ValueError(f"'path' must be an exported model, got {str(path)!r}, which does not exist")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=list(providers or ['CPUExecutionProvider'])
-            )
-        except Exception as error:  # ONNX Runtime's own exceptions have no common class
-            raise ValueError(
-                f"'path' must be an ONNX model that ONNX Runtime reads, got {str(path)!r}: {error}"
-            ) from error
+        self._session = _open_session(path, threads, providers)
         settings = _read_settings(self._session, path)
         self.batch_size = batch_size
         self.settings = settings
@@ -146,7 +139,22 @@ class OnnxPoseModel:
             yield self._session.run(None, {'crops': crops[start : start + self.batch_size]})
 
 
-def _read_settings(session: onnxruntime.InferenceSession, path: str | Path) -> dict:
+def _open_session(path: str | Path, threads: int, providers: Sequence[str] | None) -> 'onnxruntime.InferenceSession':
+    """Load the graph; ONNX Runtime is imported here, so that everything else of this package works without it."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError("an exported model needs 'onnxruntime': pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers or ['CPUExecutionProvider']))
+    except Exception as error:  # ONNX Runtime's own exceptions have no common class
+        raise ValueError(f"'path' must be an ONNX model that ONNX Runtime reads, got {str(path)!r}: {error}") from error
+
+
+def _read_settings(session: 'onnxruntime.InferenceSession', path: str | Path) -> dict:
     text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
     if text is None:
         raise ValueError(f"'path' must be a model that tools/export.py wrote, got {str(path)!r} without its settings")

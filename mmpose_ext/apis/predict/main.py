@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from mmpose_ext.runtime.drawing import DrawSettings
-from mmpose_ext.runtime.onnx_model import OnnxPoseModel
 from mmpose_ext.runtime.sources import Source, open_source
 
 from .box_files import BoxFile
@@ -85,6 +84,8 @@ def _pose_model(
     if Path(weights).suffix.lower() == '.onnx':
         if flip is not None:
             raise ValueError(f"'flip' must be None with an exported model, which has its own setting, got {flip}")
+        from mmpose_ext.runtime.onnx_model import OnnxPoseModel  # needs the extra 'export', which torch's models do not
+
         providers = None if device in ('auto', 'cpu') else ['CUDAExecutionProvider', 'CPUExecutionProvider']
         return OnnxPoseModel(weights, batch_size, providers=providers)
     if model is None:

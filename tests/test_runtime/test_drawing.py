@@ -1,0 +1,82 @@
+"""Drawings keep the image's size, show the joints that are confident, and survive what a network may answer."""
+
+import numpy as np
+import pytest
+
+from mmpose_ext.runtime.drawing import DrawSettings, draw_people
+from mmpose_ext.runtime.people import People
+from mmpose_ext.runtime.skeleton import Skeleton
+
+SKELETON = Skeleton(('left_hand', 'right_hand', 'nose'), links=((0, 2), (1, 2)), flip_indices=(1, 0, 2))
+
+
+def people_at(points, scores=(1, 1, 1), **values):
+    return People(
+        boxes=np.array([[20, 20, 80, 80]], np.float32),
+        box_scores=np.ones(1, np.float32),
+        keypoints=np.array([points], np.float32),
+        scores=np.array([scores], np.float32),
+        **values,
+    )
+
+
+def changed(people, **settings):
+    """Which pixels a drawing changes."""
+    image = np.full((100, 120, 3), 128, np.uint8)
+    drawn = draw_people(image, people, SKELETON, DrawSettings(boxes=False, **settings))
+    assert (image == 128).all()
+    assert drawn.shape == image.shape
+    return (drawn != 128).any(-1)
+
+
+def test_joints_and_links_are_drawn_where_they_are():
+    drawn = changed(people_at([[30, 30], [70, 30], [50, 60]]))
+    assert drawn[30, 30] and drawn[30, 70] and drawn[60, 50]
+    assert drawn[45, 40] and drawn[45, 60]  # the middle of each link
+    assert not drawn[80:].any() and not drawn[:20].any()
+
+
+def test_joints_of_low_score_and_their_links_are_left_out():
+    drawn = changed(people_at([[30, 30], [70, 30], [50, 60]], scores=[0.2, 1, 1]), score_thr=0.3)
+    assert not drawn[30, 30] and not drawn[45, 40]
+    assert drawn[45, 60]
+
+
+def test_spread_is_drawn_as_an_ellipse():
+    people = people_at([[60, 50]] * 3, sigmas=np.full((1, 3, 2), [20, 10], np.float32))
+    drawn = changed(people)
+    rows, columns = np.nonzero(drawn)
+    assert (columns.min(), columns.max()) == pytest.approx((40, 80), abs=2)
+    assert (rows.min(), rows.max()) == pytest.approx((40, 60), abs=2)
+    assert not (changed(people, sigmas=False) & ~changed(people_at([[60, 50]] * 3))).any()
+
+
+@pytest.mark.parametrize('far', [-30.0, 150.0, 1e4, 1e9, np.inf, np.nan])
+def test_joints_beyond_the_border_do_not_change_the_size(far):
+    drawn = changed(people_at([[far, 30], [70, far], [50, 60]]))
+    assert drawn[60, 50]
+
+
+def test_boxes_scores_and_tracks():
+    people = people_at([[30, 30], [70, 30], [50, 60]], track_ids=np.array([7]))
+    image = np.full((100, 120, 3), 128, np.uint8)
+    drawn = draw_people(image, people, SKELETON)
+    assert (drawn[20, 20:80] != 128).any(-1).all()
+    assert (draw_people(image, people, SKELETON, DrawSettings(scores=False)) != drawn).any()
+
+
+def test_depth_is_drawn_beside_the_image():
+    people = people_at([[30, 30, -100], [70, 30, 100], [50, 60, 0]])
+    drawn = draw_people(np.zeros((100, 120, 3), np.uint8), people, SKELETON)
+    assert drawn.shape == (100, 220, 3)
+    assert (drawn[:, 120:] != 255).any()
+
+
+def test_nobody_leaves_the_image_as_it_is():
+    image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    assert np.array_equal(draw_people(image, People.empty(3), SKELETON), image)
+
+
+def test_skeleton_of_other_joints_is_refused():
+    with pytest.raises(ValueError, match="'skeleton' must have the people's 4 joints, got 3"):
+        draw_people(np.zeros((4, 4, 3), np.uint8), People.empty(4), SKELETON)

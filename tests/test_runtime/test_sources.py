@@ -1,0 +1,104 @@
+"""Images from files, folders, patterns, arrays and videos."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmpose_ext.runtime.sources import ImageSource, VideoSource, open_source, read_image
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f'{number}.png'), np.full((8, 12, 3), 40 * number, np.uint8))
+    (tmp_path / 'README.md').write_text('no image')
+    (tmp_path / 'broken.jpg').write_bytes(b'\xff\xd8\xff no image')
+    (tmp_path / 'empty.png').write_bytes(b'')
+    return tmp_path
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / 'walk.mp4'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 10, (32, 24))
+    for number in range(5):
+        writer.write(np.full((24, 32, 3), 50 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def test_folder_holds_its_images_and_names_what_cannot_be_read(folder):
+    frames = list(open_source(folder))
+    assert [Path(frame.name).name for frame in frames] == ['0.png', '1.png', '2.png', 'broken.jpg', 'empty.png']
+    assert [frame.image is None for frame in frames] == [False, False, False, True, True]
+    assert 'broken.jpg is no image' in frames[3].problem
+    assert 'empty.png is empty' in frames[4].problem
+    assert [frame.index for frame in open_source(folder).frames(start=3)] == [3, 4]
+
+
+def test_patterns_lists_and_arrays(folder):
+    assert len(open_source(str(folder / '[01].png'))) == 2
+    array = np.zeros((4, 5), np.uint8)
+    frames = list(open_source([folder / '1.png', array]))
+    assert frames[0].image[0, 0, 0] == 40
+    assert frames[1].image.shape == (4, 5, 3)
+    assert len(list(open_source(np.zeros((2, 4, 5, 3), np.uint8)))) == 2
+    assert next(iter(open_source(array))).image.shape == (4, 5, 3)
+
+
+def test_arrays_of_other_types_are_named(folder):
+    frame = next(iter(open_source(np.zeros((4, 5, 3)))))
+    assert frame.image is None
+    assert 'float64' in frame.problem
+
+
+@pytest.mark.parametrize('mode', ['L', 'RGBA', 'P', '1', 'I;16', 'CMYK'])
+def test_images_of_every_kind_have_three_channels_of_eight_bits(tmp_path, mode):
+    path = tmp_path / ('image.jpg' if mode == 'CMYK' else 'image.png')
+    Image.new(mode, (6, 4)).save(path)
+    image = read_image(path)
+    assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8)
+
+
+def test_photographs_are_turned_upright(tmp_path):
+    image = Image.new('RGB', (6, 4))
+    exif = image.getexif()
+    exif[0x0112] = 6  # rotated by 90 degrees
+    image.save(tmp_path / 'phone.jpg', exif=exif)
+    assert read_image(tmp_path / 'phone.jpg').shape == (6, 4, 3)
+
+
+def test_video_has_frames_with_times(video):
+    source = open_source(video)
+    assert isinstance(source, VideoSource)
+    frames = list(source)
+    assert (len(source), len(frames), source.rate, source.size) == (5, 5, 10, (32, 24))
+    assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert frames[2].name == 'walk.mp4 frame 2'
+    # lossy, but each frame has its own gray level
+    assert [round(frame.image.mean() / 50) for frame in frames] == [0, 1, 2, 3, 4]
+    assert [frame.index for frame in source.frames(start=3)] == [3, 4]
+
+
+@pytest.mark.parametrize('source', ['nothing.jpg', 'no/*.png', []])
+def test_missing_sources_are_named(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="'source' must be"):
+        open_source(source)
+
+
+def test_folder_without_images_and_file_that_is_no_video_are_named(tmp_path):
+    with pytest.raises(ValueError, match='folder with images'):
+        open_source(tmp_path)
+    (tmp_path / 'text.mp4').write_text('text')
+    with pytest.raises(ValueError, match='must be a video'):
+        open_source(tmp_path / 'text.mp4')
+
+
+def test_one_image(folder):
+    source = open_source(str(folder / '2.png'))
+    assert isinstance(source, ImageSource)
+    assert [frame.image[0, 0, 0] for frame in source] == [80]
