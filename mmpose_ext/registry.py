@@ -9,7 +9,7 @@ them apart.
 from mmengine.registry import Registry
 from mmpose import registry as mmpose_registry
 
-__all__ = ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS']
+__all__ = ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS', 'VISUALIZERS']
 
 
 def _child(name: str, *locations: str) -> Registry:

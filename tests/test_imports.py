@@ -66,11 +66,14 @@ LAYERS = {
     'mmpose_ext.lab.quickstart': ('lab', 'apis', 'synthetic', 'models', 'evaluation', 'config', *_BELOW_MODELS),
     'mmpose_ext.lab': (),
     'mmpose_ext.apis': (
+        'runtime',
         *('engine', 'models', 'datasets', 'evaluation', 'checkpoint', 'config', 'version'),
         *_BELOW_MODELS,
     ),
     'mmpose_ext.engine': ('checkpoint', 'registry'),
     'mmpose_ext.synthetic': ('functional',),
+    'mmpose_ext.visualization': ('runtime', 'registry'),
+    'mmpose_ext.runtime': (),
     'mmpose_ext.models.distillers': (
         *('models.heads', 'models.losses', 'models.layers', 'models.utils', 'checkpoint', 'config'),
         *_BELOW_MODELS,
@@ -209,7 +212,7 @@ def test_the_habit_tests_see_what_they_should():
 
 PUBLIC = {
     'mmpose_ext': ['__version__', 'config_path'],
-    'mmpose_ext.registry': ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS'],
+    'mmpose_ext.registry': ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS', 'VISUALIZERS'],
     'mmpose_ext.functional': [
         'Camera',
         'REDUCTIONS',
@@ -290,6 +293,16 @@ PUBLIC = {
     'mmpose_ext.datasets.lsp_dataset': ['LspDataset'],
     'mmpose_ext.datasets.synthetic3d_dataset': ['Synthetic3dDataset'],
     'mmpose_ext.datasets.transforms': ['DropLabels', 'RandomChannelScale', 'UnknownDepth'],
+    'mmpose_ext.runtime': [
+        'CropSettings',
+        'Frame',
+        'OnnxPoseModel',
+        'People',
+        'Skeleton',
+        'draw_people',
+        'open_source',
+    ],
+    'mmpose_ext.visualization': ['PoseVisualizer'],
     'mmpose_ext.models': ['backbones', 'distillers', 'heads', 'losses'],
     'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass'],
     'mmpose_ext.models.distillers': ['PoseDistiller'],

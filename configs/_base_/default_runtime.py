@@ -32,11 +32,9 @@ env_cfg = dict(
 )
 
 visualizer = dict(
-    type='PoseLocalVisualizer',
+    type='mmpose_ext.PoseVisualizer',
     vis_backends=[dict(type='LocalVisBackend')],
     name='visualizer',
-    # MMPose's other backend, opencv, cannot draw a joint with numpy >= 2.4: it makes an int of an array of length 1
-    backend='matplotlib',
 )
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True, num_digits=6)
 log_level = 'INFO'

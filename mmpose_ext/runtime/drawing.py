@@ -118,7 +118,7 @@ def _draw_person(canvas: np.ndarray, people: People, person: int, skeleton: Skel
     thickness = _thickness(people.boxes[person], settings)
     _draw_skeleton(canvas, points, shown, skeleton, thickness)
     if settings.sigmas and people.sigmas is not None:
-        for joint in np.flatnonzero(shown):
+        for joint in np.flatnonzero(shown).tolist():
             _draw_spread(canvas, points[joint], people.sigmas[person, joint, :2], skeleton.color_of(joint))
 
 
@@ -130,7 +130,7 @@ def _draw_skeleton(
             ends = _fixed(points[link[0]]), _fixed(points[link[1]])
             cv2.line(canvas, *ends, skeleton.color_of_link(link), thickness, cv2.LINE_AA, _FRACTION_BITS)
     radius = (thickness + 1) << _FRACTION_BITS
-    for joint in np.flatnonzero(shown):
+    for joint in np.flatnonzero(shown).tolist():
         place, color = _fixed(points[joint]), skeleton.color_of(joint)
         cv2.circle(canvas, place, radius, color, cv2.FILLED, cv2.LINE_AA, _FRACTION_BITS)
         cv2.circle(canvas, place, radius, (250, 250, 250), 1, cv2.LINE_AA, _FRACTION_BITS)

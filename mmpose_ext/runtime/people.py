@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    import supervision
+    import supervision as sv
 
 __all__ = ['People']
 
@@ -100,10 +100,10 @@ class People:
             entries.append(entry)
         return entries
 
-    def to_supervision(self) -> 'supervision.KeyPoints':
+    def to_supervision(self) -> 'sv.KeyPoints':
         """The people as ``supervision.KeyPoints`` (optional package ``supervision``).
 
-        Boxes' scores, sigmas and depths are in its ``data``.
+        Spread is in ``data['covariance']``, which its annotators of ellipses read, depth in ``data['depth']``.
 
         Raises:
             ImportError: If ``supervision`` is not installed.
@@ -112,7 +112,7 @@ class People:
             import supervision as sv
         except ImportError as error:
             raise ImportError("to_supervision() needs 'supervision': pip install 'mmpose_ext[supervision]'") from error
-        data: dict[str, np.ndarray] = dict(bbox_score=self.box_scores)
+        data: dict[str, np.ndarray] = {}
         if self.keypoints.shape[-1] == 3:
             data['depth'] = self.keypoints[..., 2]
         if self.sigmas is not None:
@@ -121,6 +121,7 @@ class People:
         return sv.KeyPoints(
             xy=self.keypoints[..., :2],
             keypoint_confidence=self.scores,
+            detection_confidence=self.box_scores,
             class_id=np.zeros(len(self), int),
             data=data,
         )

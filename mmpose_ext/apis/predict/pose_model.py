@@ -11,6 +11,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmpose.apis import init_model
 from mmpose.structures import PoseDataSample
 
+from mmpose_ext.checkpoint import load_fitting_weights
 from mmpose_ext.config import config_path
 from mmpose_ext.runtime.crops import usable_boxes
 from mmpose_ext.runtime.people import People
@@ -75,7 +76,8 @@ class TorchPoseModel:
         if batch_size < 1:
             raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
         config = config if isinstance(config, Config) else Config.fromfile(find_config(config))
-        self.model = init_model(config, str(checkpoint), device=chosen_device(device))
+        self.model = init_model(config, None, device=chosen_device(device))
+        load_fitting_weights(self.model, str(checkpoint), 'weights')
         if flip is not None:
             self.model.test_cfg['flip_test'] = flip
         self.model.test_cfg['output_heatmaps'] = False

@@ -163,21 +163,18 @@ def _to_line(entry: FramePeople) -> dict[str, object]:
 
 def _from_line(line: Mapping) -> FramePeople:
     count, joints, dim = line['shape']
-    shapes = dict(
-        boxes=(count, 4),
-        box_scores=(count,),
-        keypoints=(count, joints, dim),
-        scores=(count, joints),
-        sigmas=(count, joints, dim),
-        track_ids=(count,),
+
+    def array(name: str, *shape: int) -> np.ndarray:
+        return np.array(line[name], np.float32).reshape(shape)
+
+    people = People(
+        boxes=array('boxes', count, 4),
+        box_scores=array('box_scores', count),
+        keypoints=array('keypoints', count, joints, dim),
+        scores=array('scores', count, joints),
+        sigmas=None if line['sigmas'] is None else array('sigmas', count, joints, dim),
+        track_ids=None if line['track_ids'] is None else array('track_ids', count).astype(np.int64),
+        notes=tuple(line['notes']),
     )
-    arrays = {
-        name: None
-        if line[name] is None
-        else np.array(line[name], np.int64 if name == 'track_ids' else np.float32).reshape(shape)
-        for name, shape in shapes.items()
-    }
-    people = People(notes=tuple(line['notes']), **arrays)
-    return FramePeople(
-        line['index'], line['name'], (line['size'][0], line['size'][1]), people, line['time'], line['problem']
-    )
+    width, height = line['size']
+    return FramePeople(line['index'], line['name'], (width, height), people, line['time'], line['problem'])

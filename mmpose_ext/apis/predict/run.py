@@ -1,7 +1,7 @@
 """Predict the people of any source of images, and write what other programs read."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class Prediction:
     """
 
     frames: list[FramePeople] = field(default_factory=list)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     interrupted: bool = False
 
     @property
@@ -75,7 +75,8 @@ class Prediction:
         total = sum(self.seconds.values())
         lines = [f'{people} people in {len(self.frames) - len(self.problems)} images']
         if total > 0:
-            shares = ', '.join(f'{name} {seconds / total:.0%}' for name, seconds in self.seconds.most_common())
+            ordered = sorted(self.seconds.items(), key=lambda part: -part[1])
+            shares = ', '.join(f'{name} {seconds / total:.0%}' for name, seconds in ordered)
             lines.append(f'{people / total:.1f} people per second ({shares})')
         if self.notes:
             lines += [f'{len(self.notes)} boxes left out:', *(f'  {note}' for note in self.notes[:20])]
@@ -87,7 +88,7 @@ class Prediction:
 
 
 @contextmanager
-def _timed(seconds: Counter[str], part: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
     start = time.perf_counter()
     try:
         yield
@@ -132,7 +133,7 @@ class _Output:
             return
         if self._video is None:
             path = self.out_dir / f'{_stem(self.source)}.mp4'
-            code = cv2.VideoWriter_fourcc(*'mp4v')
+            code = cv2.VideoWriter.fourcc(*'mp4v')
             self._video = cv2.VideoWriter(str(path), code, self.source.rate, drawn.shape[1::-1])
         self._video.write(drawn)
 
@@ -163,7 +164,7 @@ def _stem(source: VideoSource) -> str:
     return f'camera{source.name}' if isinstance(source.name, int) else Path(str(source.name)).stem or 'video'
 
 
-def _batches(frames: Iterator[Frame], seconds: Counter[str]) -> Iterator[list[Frame]]:
+def _batches(frames: Iterator[Frame], seconds: dict[str, float]) -> Iterator[list[Frame]]:
     """Frames in groups that are predicted together."""
     batch: list[Frame] = []
     while True:
@@ -247,7 +248,7 @@ def _predict(
     batch: Sequence[Frame],
     model: PoseModel,
     finder: BoxFinder | BoxFile | None,
-    seconds: Counter[str],
+    seconds: dict[str, float],
     done: dict[int, FramePeople],
 ) -> list[People]:
     """People of each frame of a batch: of an earlier run, found now, or nobody where there is no image."""
