@@ -122,6 +122,8 @@ if __name__ == '__main__':
             'ablation': read_requirements('ablation'),
             'flows': read_requirements('flows'),
             'docs': read_requirements('docs'),
+            'supervision': read_requirements('supervision'),
+            'tracking': read_requirements('tracking'),
         },
         cmdclass={'build_py': BuildWithMim, 'editable_wheel': EditableWithMim},
     )

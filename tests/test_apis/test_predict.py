@@ -16,6 +16,7 @@ from mmpose_ext.apis.predict import predict
 from mmpose_ext.apis.predict import run as run_module
 from mmpose_ext.apis.predict.box_files import BoxFile
 from mmpose_ext.apis.predict.pose_model import TorchPoseModel
+from mmpose_ext.apis.predict.tracking import PeopleTracker
 from mmpose_ext.runtime.drawing import DrawSettings
 
 BOXES = [[5, 10, 90, 140], [20, 0, 115, 150]]
@@ -133,6 +134,34 @@ def test_video_gives_frames_with_times_and_a_video(trained, video, tmp_path):
     np.testing.assert_allclose(keypoints[:, :2], result.frames[3].people.keypoints[0], atol=1e-3)
     drawn = cv2.VideoCapture(str(tmp_path / 'out' / 'walk.mp4'))
     assert (drawn.get(cv2.CAP_PROP_FRAME_COUNT), drawn.get(cv2.CAP_PROP_FRAME_WIDTH)) == (20, 96)
+
+
+def test_people_of_a_video_are_tracked(trained, tmp_path):
+    pytest.importorskip('trackers')
+    path = tmp_path / 'two.avi'
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10, (200, 100))
+    for _ in range(6):
+        writer.write(np.zeros((100, 200, 3), np.uint8))
+    writer.release()
+    frames = iter(range(6))
+
+    def finder(images):
+        """Two people who walk towards the right; the first one is gone in the fourth frame."""
+        boxes = []
+        for _ in images:
+            shift = 2 * next(frames)
+            both = [[10 + shift, 10, 50 + shift, 90, 0.9], [110 + shift, 10, 150 + shift, 90, 0.8]]
+            boxes.append(np.array(both[1:] if shift == 6 else both, np.float32))
+        return boxes
+
+    tracker = PeopleTracker(10)
+    model, source = TorchPoseModel(*trained), run_module.VideoSource(str(path))
+    result = run_module.run_prediction(source, model, finder, tracker=tracker, progress=False)
+    first, second = result.frames[1].people.track_ids
+    assert len({first, second, -1}) == 3
+    ids = [frame.people.track_ids.tolist() for frame in result.frames]
+    # a person has a number from the second frame on, and keeps it after a frame that does not show them
+    assert ids == [[-1, -1], [first, second], [first, second], [second], [first, second], [first, second]]
 
 
 class Interrupted(TorchPoseModel):
