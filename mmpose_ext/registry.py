@@ -31,3 +31,4 @@ DATASETS = _child(
 TRANSFORMS = _child('TRANSFORMS', 'datasets.transforms')
 METRICS = _child('METRICS', 'evaluation')
 HOOKS = _child('HOOKS', 'engine')
+VISUALIZERS = _child('VISUALIZERS', 'visualization')

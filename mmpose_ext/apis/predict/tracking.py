@@ -35,7 +35,11 @@ class PeopleTracker:
         )
 
     def __call__(self, people: People) -> People:
-        """The people of the next frame with ``track_ids`` (N,); -1 in the first frame that shows a person, and for one who is not followed."""
+        """Number the people of the next frame.
+
+        Returns:
+            The people with ``track_ids`` (N,): -1 in the first frame that shows a person, and for one who is not followed.
+        """
         found = self._tracker.update(
             self._detections(
                 xyxy=people.boxes.astype(np.float32).reshape(-1, 4),
