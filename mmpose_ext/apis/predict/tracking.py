@@ -38,7 +38,8 @@ class PeopleTracker:
         """Number the people of the next frame.
 
         Returns:
-            The people with ``track_ids`` (N,): -1 in the first frame that shows a person, and for one who is not followed.
+            The people with ``track_ids`` (N,): -1 in the first frame that shows a person, and for people who are
+            not followed.
         """
         found = self._tracker.update(
             self._detections(
