@@ -48,7 +48,7 @@ def imports(name, file):
 
 _BELOW_MODELS = ('functional', 'registry')
 LAYERS = {
-    'tools': ('apis', 'lab', 'synthetic'),
+    'tools': ('runtime', 'apis', 'lab', 'synthetic'),
     'benchmarks': ('lab.profiling', 'models', *_BELOW_MODELS, 'config'),
     'mmpose_ext.lab.ablation.report': (
         *('lab.ablation', 'lab.profiling', 'lab.visualization'),
