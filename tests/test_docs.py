@@ -4,17 +4,20 @@ import argparse
 import ast
 import inspect
 import io
+import json
 import re
 import runpy
 import sys
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 
 from mmpose_ext import registry
+from mmpose_ext.models.heads import BaseHead
 
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r'^( *)```(\w*)[^\n]*\n(.*?)^ *```$', re.MULTILINE | re.DOTALL)
@@ -55,7 +58,6 @@ EXEMPT = (
     'docs/tutorial.md',
     'CHANGELOG.md',
     'README.md',
-    'CONTRIBUTING.md',
     'setup.py',
     'requirements',
 )
@@ -214,13 +216,72 @@ def test_config_snippets_build(page: str, code: str, tmp_path: Path) -> None:
         registry.MODELS.build(config.model.head)
 
 
-@pytest.mark.parametrize('page', ['README.md', 'CONTRIBUTING.md', 'docs/head_and_codec.md'])
+@pytest.mark.parametrize('page', ['CONTRIBUTING.md', 'docs/head_and_codec.md'])
 def test_named_files_exist(page: str) -> None:
     """Paths between backticks, but for patterns and what a reader is to write."""
     names = re.findall(
         r'`((?:mmpose_ext|tests|tools|configs|docs|benchmarks|requirements)/[\w./-]+)`', TEXTS[ROOT / page]
     )
     assert not [name for name in names if not (ROOT / name).exists()]
+
+
+# ---------------------------------------------------------------------------------------------
+# the recipes of CONTRIBUTING.md
+
+RECIPES = {
+    name: code
+    for _, _, block in FENCE.findall(TEXTS[ROOT / 'CONTRIBUTING.md'])
+    if (match := re.match(r'# (\w+\.(?:py|yaml))\n', block))
+    for name, code in [(match.group(1), block)]
+}
+RECIPE_TYPES = ('ConeHeatmap', 'ScaledHead', 'HuberLoss', 'MeanError', 'PointsDataset')
+
+
+@pytest.fixture
+def recipes(tmp_path: Path, tiny_data: Path) -> Path:
+    """A folder with the files of all recipes, data in the format of the recipe's dataset, and small networks."""
+    for name, code in RECIPES.items():
+        (tmp_path / name).write_text(code, encoding='utf-8')
+    rng = np.random.default_rng(0)
+    people = [
+        dict(file=image.name, box=[10, 10, 110, 150], joints=[[*rng.uniform(20, 100, 2), flag] for flag in (1, 1, 0)])
+        for image in sorted((tiny_data / 'train').iterdir())
+    ]
+    (tmp_path / 'data/points').mkdir(parents=True)
+    (tmp_path / 'data/points/images').symlink_to(tiny_data / 'train', target_is_directory=True)
+    (tmp_path / 'data/points/people.json').write_text(json.dumps(people), encoding='utf-8')
+    return tmp_path
+
+
+def test_recipes_train_test_and_distill(recipes: Path, run_in: Callable[..., str]) -> None:
+    """A user follows the recipes: a codec, a head, a loss, a metric and a dataset of their own, and a pair of them."""
+    small = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'model.head.deconv_out_channels=(8,8,8)']
+    for part in ('train', 'val', 'test'):
+        small += [f'{part}_dataloader.{key}' for key in ('batch_size=2', 'num_workers=0', 'persistent_workers=False')]
+    printed = run_in(recipes, 'tools/train.py', 'points_config.py', '--cfg-options', *small)
+    assert 'error/mean' in printed
+    checkpoint = recipes / 'work_dirs/points_config/epoch_1.pth'
+    printed = run_in(recipes, 'tools/test.py', 'points_config.py', checkpoint, '--cfg-options', *small)
+    assert 'error/mean' in printed
+    teacher = [f'model.teacher.checkpoint={checkpoint}', 'model.teacher.config=points_teacher.py']
+    shown = 'model = dict(head=dict(deconv_out_channels=(8, 8, 8)))\n'
+    (recipes / 'points_teacher.py').write_text(f"_base_ = 'points_config.py'\n{shown}", encoding='utf-8')
+    printed = run_in(recipes, 'tools/train.py', 'points_student.py', '--cfg-options', *small, *teacher)
+    assert 'loss_pd' in printed
+
+
+def test_the_recipe_of_a_table_is_planned(recipes: Path, run_in: Callable[..., str]) -> None:
+    command = ['tools/ablation.py', 'run', 'points_table.yaml', '--data', 'points', '--dry-run']
+    assert f'python {" ".join(command)}' in TEXTS[ROOT / 'CONTRIBUTING.md']
+    printed = run_in(recipes, *command)
+    assert printed.count('tools/train.py') == printed.count('tools/test.py') == 2
+
+
+def test_recipes_define_what_the_config_names() -> None:
+    assert [name for name in RECIPE_TYPES if f"type='mmpose_ext.{name}'" not in RECIPES['points_config.py']] == []
+    methods = re.findall(r'^\| `(\w+)` \|', TEXTS[ROOT / 'CONTRIBUTING.md'], re.MULTILINE)
+    assert methods
+    assert not [name for name in methods if not hasattr(BaseHead, name)]
 
 
 # ---------------------------------------------------------------------------------------------
