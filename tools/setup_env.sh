@@ -26,13 +26,15 @@ case $STACK in
 esac
 PINS=requirements/pinned
 STAMPS=$VENV/stamps
-LOG=$VENV/setup.log
+LOGS=$VENV/logs
 CACHE=$ROOT/.cache
-STEPS=9
+STEP_NAMES='venv build stack mmcv libraries xtcocotools dev package ready'
 MMCV_OBJECTS=78 # of mmcv 2.1.0 without CUDA
 DISK_GB=9
 # shellcheck source=tools/env/checks.sh
 . tools/env/checks.sh
+# shellcheck source=tools/env/compiler.sh
+. tools/env/compiler.sh
 # shellcheck source=tools/env/steps.sh
 . tools/env/steps.sh
 
@@ -51,16 +53,19 @@ prints() {
 
 is_ready() { is_stamped ready "$ready_print" && python_version "$VENV/bin/python" >/dev/null; }
 
-pip_install() { "$VENV/bin/python" -m pip install --no-input --progress-bar off "$@"; }
+# pip_install ARGUMENT...: without byte-compiling; Python compiles what is really imported, a fifth of all the files.
+pip_install() { "$VENV/bin/python" -m pip install --no-input --no-compile --progress-bar off "$@"; }
 
-# try_import CODE: with the libraries' own caches (yapf, matplotlib) below the repository; not for pip, which keeps its own.
-try_import() { XDG_CACHE_HOME=$CACHE MPLCONFIGDIR=$CACHE/matplotlib "$VENV/bin/python" -W ignore -c "import $1"; }
+# run_python ARGUMENT...: with the libraries' own caches (yapf, matplotlib) below the repository; not for pip.
+run_python() { XDG_CACHE_HOME=$CACHE MPLCONFIGDIR=$CACHE/matplotlib "$VENV/bin/python" -W ignore "$@"; }
+
+try_import() { run_python -c "import $1"; } # MODULE
 
 pin() { grep -h "^$1==" $PINS/*.txt | grep -v "python_version" | head -n 1; } # NAME: its line in the pins of both stacks
 
 # create_venv: anew, whatever an earlier, interrupted start has left.
 create_venv() {
-    find "$VENV" -mindepth 1 -maxdepth 1 ! -path "$LOG" ! -path "$STAMPS" -exec rm -rf {} +
+    find "$VENV" -mindepth 1 -maxdepth 1 ! -path "$LOGS" ! -path "$STAMPS" -exec rm -rf {} +
     rm -f "$STAMPS"/*
     "$python" -m venv "$VENV"
 }
@@ -86,26 +91,41 @@ install_compiled() {
 }
 
 install_mmcv() {
-    local visible=()
     # With a GPU in sight mmcv compiles CUDA operators, which needs a CUDA compiler of torch's own version.
-    [ "${FORCE_CUDA:-0}" = 1 ] || visible=(CUDA_VISIBLE_DEVICES=)
-    export MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(compilers)} "${visible[@]}"
+    if [ "${FORCE_CUDA:-0}" != 1 ]; then export CUDA_VISIBLE_DEVICES=; fi
+    export MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(compilers)}
+    use_compiler
+    use_precompiled_headers
     install_compiled mmcv mmcv.ops
 }
 
-# compilers: how many at a time; one per core, as long as each has 1.5 GB of memory.
-compilers() {
-    local cores memory
-    cores=$(getconf _NPROCESSORS_ONLN)
-    memory=$(awk '/MemAvailable/ { print int($2 / 1572864) }' /proc/meminfo 2>/dev/null || echo "$cores")
-    [ "${memory:-$cores}" -ge "$cores" ] || cores=$memory
-    [ "$cores" -ge 1 ] || cores=1
-    echo "$cores"
+install_xtcocotools() {
+    use_compiler
+    install_compiled xtcocotools xtcocotools.coco --no-binary xtcocotools
+}
+
+compiled_steps() {
+    step mmcv "$compiled_print" "$(pin mmcv), from pip's cache or compiled once ($(compile_plan))" \
+        progress_mmcv install_mmcv
+    if [ "$(cat "$TMPDIR/headers/result" 2>/dev/null)" = refused ]; then
+        echo "$(step_label mmcv) the compiler refused its own precompiled header: compiled without it"
+    fi
+    rm -rf "$TMPDIR/headers" # 400 MB
+}
+
+other_steps() {
+    step libraries "$libraries_print" "Libraries ($(pin mmengine), $(pin mmdet), $(pin mmpose))" progress_pip \
+        pip_install --no-deps -r $PINS/libraries.txt
+    step xtcocotools "$compiled_print" "$(pin xtcocotools), compiled once" progress_pip install_xtcocotools
+    step dev "$dev_print" 'Test tools, mim, Snakemake and Sphinx' progress_pip \
+        pip_install --no-deps -r $PINS/dev.txt -r $PINS/mim.txt -r $PINS/ablation.txt -r $PINS/docs.txt
+    step package "$package_print" 'mmpose_ext itself, editable' progress_pip \
+        pip_install --no-deps --no-build-isolation -e .
 }
 
 build_environment() {
     local python
-    echo "Building the environment of stack $STACK in ${VENV#"$ROOT"/} (log: ${LOG#"$ROOT"/})"
+    echo "Building the environment of stack $STACK in ${VENV#"$ROOT"/} (logs: ${LOGS#"$ROOT"/})"
     if is_stamped venv "$venv_print" && python_version "$VENV/bin/python" >/dev/null; then
         python=$VENV/bin/python
     elif [ -e "$VENV" ] && [ ! -d "$STAMPS" ]; then
@@ -122,8 +142,8 @@ build_environment() {
     fi
     check_compiler "$python"
     if is_stamped stack "$stack_print"; then check_disk 2; else check_disk $DISK_GB; fi
-    mkdir -p "$VENV" "$STAMPS"
-    touch "$LOG"
+    mkdir -p "$VENV" "$STAMPS" "$LOGS"
+    rm -f "$LOGS"/*.seconds
     export TMPDIR=$VENV/tmp
     rm -rf "$TMPDIR"
 
@@ -132,21 +152,12 @@ build_environment() {
     export PATH=$VENV/bin:$PATH
     step build "$build_print" 'Build tools (setuptools, ninja, cython)' progress_pip \
         pip_install -r $PINS/build.txt
-    step libraries "$libraries_print" "Libraries ($(pin mmengine), $(pin mmdet), $(pin mmpose))" progress_pip \
-        pip_install --no-deps -r $PINS/libraries.txt
     step stack "$stack_print" "$(grep '^torch==' $PINS/stack-$STACK.txt) with its CUDA libraries (2 to 3 GB)" \
         progress_pip pip_install -c $PINS/libraries.txt -r $PINS/stack-$STACK.txt
-    step mmcv "$compiled_print" "$(pin mmcv) (compiled once: 8 to 10 minutes on 2 cores; seconds from pip's cache)" \
-        progress_mmcv install_mmcv
-    step xtcocotools "$compiled_print" "$(pin xtcocotools) (compiled once)" progress_pip \
-        install_compiled xtcocotools xtcocotools.coco --no-binary xtcocotools
-    step dev "$dev_print" 'Test tools, mim, Snakemake and Sphinx' progress_pip \
-        pip_install --no-deps -r $PINS/dev.txt -r $PINS/mim.txt -r $PINS/ablation.txt -r $PINS/docs.txt
-    step package "$package_print" 'mmpose_ext itself, editable' progress_pip \
-        pip_install --no-deps --no-build-isolation -e .
-    step ready "$ready_print" 'Import test' progress_pip \
-        try_import 'mmcv.ops, mmdet, mmpose.apis, xtcocotools.coco'
+    side_by_side compiled_steps other_steps # downloads fill the time in which a compiler waits for another one
+    step ready "$ready_print" 'Test: imports, and two operators of mmcv' progress_pip run_python tools/env/check_stack.py
     rm -rf "$TMPDIR"
+    summary
     echo "Environment ready after $(minutes $SECONDS)"
 }
 

@@ -147,7 +147,7 @@ def test_a_failed_step_is_continued_not_repeated(machine: Machine) -> None:
     says = 'ERROR: something unforeseen'
     result = machine.run(FAKE_FAIL_ON='xtcocotools==', FAKE_SAYS=says)
     assert result.returncode == 1
-    assert says in result.stderr and 'setup.log' in result.stderr and 'continues where it stopped' in result.stderr
+    assert says in result.stderr and 'logs/xtcocotools.log' in result.stderr and 'continues where it stopped' in result.stderr
     machine.take_calls()
 
     result = machine.run()

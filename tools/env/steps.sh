@@ -1,7 +1,6 @@
-# Numbered, stamped steps with progress and a log. Sourced by tools/setup_env.sh.
+# Numbered, stamped steps with progress and logs. Sourced by tools/setup_env.sh, which sets STEP_NAMES, STAMPS and LOGS.
 
 TICK_SECONDS=${TICK_SECONDS:-15}
-step_number=0
 
 minutes() { # SECONDS: as text
     if [ "$1" -lt 60 ]; then echo "$1 s"; else echo "$(($1 / 60)) min $(($1 % 60)) s"; fi
@@ -19,65 +18,136 @@ fingerprint() {
 
 is_stamped() { [ "$(cat "$STAMPS/$1" 2>/dev/null)" = "$2" ]; } # NAME FINGERPRINT
 
-# progress_pip / progress_mmcv: one word on how far the running step is.
-progress_pip() { tail -n 1 "$LOG" | cut -c 1-90; }
+# step_label NAME: its number, such as [3/9]; every line of a step starts with it, because steps run side by side.
+step_label() {
+    local name number=0
+    for name in $STEP_NAMES; do
+        number=$((number + 1))
+        if [ "$name" = "$1" ]; then break; fi
+    done
+    echo "[$number/$(wc -w <<<"$STEP_NAMES" | tr -d ' ')]"
+}
+
+# progress_pip / progress_mmcv LOG: one word on how far the running step is.
+progress_pip() { tail -n 1 "$1" | cut -c 1-90; }
 
 progress_mmcv() {
     local objects
-    objects=$(find "$TMPDIR" -name '*.o' 2>/dev/null | wc -l)
-    if [ "$objects" -eq 0 ]; then progress_pip; else echo "$objects of $MMCV_OBJECTS files compiled"; fi
+    objects=$(find "$TMPDIR" -path '*mmcv*' -name '*.o' 2>/dev/null | wc -l | tr -d ' ')
+    if [ "$objects" -gt 0 ]; then
+        echo "$objects of $MMCV_OBJECTS files compiled"
+    elif [ -n "$(find "$TMPDIR/headers" -name '*.hpp' 2>/dev/null)" ]; then
+        echo "precompiling torch's headers"
+    else
+        progress_pip "$1"
+    fi
 }
 
-step_log() { tail -n "+$((step_log_start + 1))" "$LOG"; } # the part of the log that belongs to the running step
-
-log_has() { step_log | grep -E "$1" >/dev/null; } # PATTERN; not grep -q, which would end the pipe too early
-
-# explain_failure TITLE: read the step's log, say what went wrong and what to do.
+# explain_failure TITLE LOG: read the step's log, say what went wrong and what to do.
 explain_failure() {
+    local title=$1 log=$2
+    log_has() { grep -E "$1" "$log" >/dev/null; }
     # the most telling reason first: a full disk also breaks compilers, a missing network also loses versions
     if log_has 'No space left on device|Errno 28|Disk quota exceeded'; then
-        fail "$1: the disk is full ($(df -Pk "$ROOT" | awk 'NR == 2 { print int($4 / 1024) }') MB free in $ROOT)." \
+        fail "$title: the disk is full ($(df -Pk "$ROOT" | awk 'NR == 2 { print int($4 / 1024) }') MB free in $ROOT)." \
             "Make room there: a complete environment takes about $DISK_GB GB while it is installed."
     elif log_has 'Killed signal|signal 9|Cannot allocate memory|MemoryError|out of memory'; then
-        fail "$1: the machine ran out of memory." "Compile with fewer processes: MAX_JOBS=1 bash tools/..."
+        fail "$title: the machine ran out of memory." "Compile with fewer processes: MAX_JOBS=1 bash tools/..."
     elif log_has 'Failed to establish|NewConnectionError|NameResolutionError|Failed to resolve|Connection refused' ||
         log_has 'timed out|ProxyError|SSLError|Connection aborted|Network is unreachable|ConnectionError'; then
-        fail "$1: the package index cannot be reached." \
+        fail "$title: the package index cannot be reached." \
             "Check the network and pip's settings (pip config list; HTTPS_PROXY, PIP_INDEX_URL, PIP_CERT)."
     elif log_has 'No matching distribution found'; then
-        fail "$1: $(step_log | grep -E 'No matching distribution found' | tail -n 1 | sed 's/^ERROR: //')." \
+        fail "$title: $(grep -E 'No matching distribution found' "$log" | tail -n 1 | sed 's/^ERROR: //')." \
             "The package index in use lacks this version for this Python and machine; the pins are in requirements/pinned/."
     fi
     echo >&2
-    step_log | tail -n 25 >&2
-    fail "$1: see the lines above." "The whole log: $LOG"
+    tail -n 25 "$log" >&2
+    fail "$title: see the lines above." "The whole log: $log"
 }
 
 # step NAME FINGERPRINT TITLE PROGRESS COMMAND...: run it once; later starts pass over it until its fingerprint changes.
 step() {
-    local name=$1 print=$2 title=$3 progress=$4 begin pid waited=0
+    local name=$1 print=$2 title=$3 progress=$4 label begin log pid waited=0
     shift 4
-    step_number=$((step_number + 1))
-    is_stamped "$name" "$print" && return
+    if is_stamped "$name" "$print"; then return; fi
     rm -f "$STAMPS/$name" "$STAMPS/ready"
-    echo "[$step_number/$STEPS] $title"
+    label=$(step_label "$name")
+    log=$LOGS/$name.log
+    echo "$label $title"
     begin=$SECONDS
-    step_log_start=$(wc -l <"$LOG")
-    echo "=== $title ($(date))" >>"$LOG"
+    echo "=== $title ($(date))" >"$log"
     set -m # a process group of its own, so that an interrupt can end all of it
-    ("$@") >>"$LOG" 2>&1 </dev/null 9>&- &
+    (
+        trap 'times >"$LOGS/$name.times"' EXIT
+        "$@"
+    ) >>"$log" 2>&1 </dev/null 9>&- &
     pid=$!
     set +m
-    trap 'kill -TERM -- "-$pid" 2>/dev/null; echo; echo "Interrupted. The next start continues." >&2; exit 130' INT TERM HUP
+    trap 'kill -TERM -- "-$pid" 2>/dev/null; interrupted' INT TERM HUP
     while kill -0 "$pid" 2>/dev/null; do
         sleep 0.2 # short, so that a step of a second does not take fifteen
         waited=$((waited + 1))
         if [ $((waited % (TICK_SECONDS * 5))) -eq 0 ]; then
-            echo "      $(minutes $((SECONDS - begin))): $($progress)"
+            echo "$label ... $(minutes $((SECONDS - begin))): $($progress "$log")"
         fi
     done
-    wait "$pid" || explain_failure "$title"
+    wait "$pid" || explain_failure "$title" "$log"
     trap - INT TERM HUP
     echo "$print" >"$STAMPS/$name"
-    echo "      done in $(minutes $((SECONDS - begin)))"
+    echo "$((SECONDS - begin)) $(cpu_seconds "$name") $title" >"$LOGS/$name.seconds"
+    echo "$label done in $(minutes $((SECONDS - begin)))"
+}
+
+# interrupted: leave, and say so once, not in every function that runs side by side.
+interrupted() {
+    [ -n "${IS_PARALLEL:-}" ] || printf '\nInterrupted. The next start continues.\n' >&2
+    exit 130
+}
+
+# cpu_seconds NAME: of all processes of a step, from what the shell's builtin `times` wrote.
+cpu_seconds() {
+    tr ' ' '\n' <"$LOGS/$1.times" | awk -F '[ms]' '{ sum += $1 * 60 + $2 } END { printf "%d\n", sum + 0.5 }'
+}
+
+# side_by_side FUNCTION...: run functions that consist of steps at the same time. The first failure ends all of them.
+side_by_side() {
+    local function pids=() running pid failed=''
+    for function in "$@"; do
+        (
+            IS_PARALLEL=1
+            "$function"
+        ) &
+        pids+=($!)
+    done
+    trap 'kill -TERM "${pids[@]}" 2>/dev/null; wait; interrupted' INT TERM HUP
+    while [ ${#pids[@]} -gt 0 ] && [ -z "$failed" ]; do
+        sleep 0.2
+        running=()
+        for pid in "${pids[@]}"; do
+            if kill -0 "$pid" 2>/dev/null; then
+                running+=("$pid")
+            else
+                wait "$pid" || failed=1
+            fi
+        done
+        pids=(${running[@]+"${running[@]}"})
+    done
+    if [ -n "$failed" ]; then
+        if [ ${#pids[@]} -gt 0 ]; then kill -TERM "${pids[@]}" 2>/dev/null || true; fi
+        wait
+        exit 1
+    fi
+    trap - INT TERM HUP
+}
+
+# summary: the seconds of each step that this start has run.
+summary() {
+    local name wall cpu title
+    echo 'Where the time went (wall clock, processor time):'
+    for name in $STEP_NAMES; do
+        [ -f "$LOGS/$name.seconds" ] || continue
+        read -r wall cpu title <"$LOGS/$name.seconds"
+        printf '  %4d s %4d s  %s\n' "$wall" "$cpu" "$title"
+    done
 }
