@@ -25,9 +25,16 @@ def read_version() -> str:
 
 
 def read_requirements(name: str) -> list[str]:
-    """Requirements of requirements/<name>.txt."""
+    """The requirements in requirements/<name>.txt."""
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith('#')]
+
+
+def read_extras() -> dict[str, list[str]]:
+    """The extras, by name: each is a file of requirements/ with its supported ranges."""
+    names = sorted(path.stem for path in (ROOT / 'requirements').glob('*.txt'))
+    extras = {name: read_requirements(name) for name in names if name != 'runtime'}
+    return extras | {'mim': extras['stack']}  # `mim install mmpose_ext[mim]` is OpenMMLab's convention
 
 
 def remove(path: Path) -> None:
@@ -96,12 +103,12 @@ if __name__ == '__main__':
     setup(
         name=NAME,
         version=read_version(),
-        description='Heat-map codecs, heads and tools that plug into MMPose',
+        description='Keypoint codecs, heads, losses, distillation and experiment tools for MMPose',
         long_description=readme.read_text(encoding='utf-8') if readme.exists() else '',
         long_description_content_type='text/markdown',
         license='Apache-2.0',
         license_files=['LICENSE'],
-        keywords='computer vision, pose estimation, keypoint detection, heat map',
+        keywords='computer vision, human pose estimation, keypoint detection, heatmap, knowledge distillation',
         classifiers=[
             'Development Status :: 4 - Beta',
             'Operating System :: POSIX :: Linux',
@@ -113,17 +120,14 @@ if __name__ == '__main__':
         ],
         python_requires='>=3.10',
         packages=find_packages(include=[NAME, f'{NAME}.*']),
+        # Makes the editable install a plain .pth file with the path of the working tree. Without this line setuptools
+        # installs an import hook, which comes after sys.path: a clone that is named like the package then hides the
+        # package from every program in the parent folder, because Python takes the clone for a namespace package.
+        # Type checkers and editors follow a .pth file, too, but no import hook.
+        package_dir={'': '.'},
         package_data={NAME: ['py.typed', 'lab/ablation/Snakefile', 'lab/ablation/report/templates/*']},
         zip_safe=False,
         install_requires=read_requirements('runtime'),
-        extras_require={
-            'stack': read_requirements('stack'),
-            'mim': read_requirements('stack'),
-            'ablation': read_requirements('ablation'),
-            'flows': read_requirements('flows'),
-            'docs': read_requirements('docs'),
-            'supervision': read_requirements('supervision'),
-            'tracking': read_requirements('tracking'),
-        },
+        extras_require=read_extras(),
         cmdclass={'build_py': BuildWithMim, 'editable_wheel': EditableWithMim},
     )

@@ -46,8 +46,7 @@ prints() {
     stack_print=$(fingerprint $PINS/stack-$STACK.txt -- "$venv_print")
     compiled_print=$(fingerprint $PINS/compiled.txt -- "$build_print" "$stack_print")
     dev_print=$(fingerprint $PINS/dev.txt $PINS/mim.txt $PINS/ablation.txt $PINS/docs.txt -- "$venv_print")
-    package_print=$(fingerprint setup.py pyproject.toml mmpose_ext/version.py requirements/runtime.txt \
-        requirements/stack.txt requirements/ablation.txt requirements/flows.txt requirements/docs.txt -- "$build_print")
+    package_print=$(fingerprint setup.py pyproject.toml mmpose_ext/version.py requirements/*.txt -- "$build_print")
     ready_print=$(fingerprint -- "$libraries_print" "$compiled_print" "$dev_print" "$package_print")
 }
 

@@ -1,5 +1,6 @@
 """The wheel and the editable install: what they contain, and that mim, MMEngine and MMPose find it."""
 
+import importlib.util
 import json
 import os
 import re
@@ -54,6 +55,10 @@ def copy_sources(folder: Path) -> Path:
     return folder
 
 
+def has_mim() -> bool:
+    return importlib.util.find_spec('mim') is not None
+
+
 class Environment:
     """A virtual environment that sees the packages of the one the tests run in, with mmpose_ext installed anew."""
 
@@ -64,7 +69,11 @@ class Environment:
         self.site_packages = folder / 'lib' / f'python{sys.version_info[0]}.{sys.version_info[1]}' / 'site-packages'
         # 'zz', because the entries of this file have to come after those of the editable install
         (self.site_packages / 'zz_packages.pth').write_text('\n'.join(site.getsitepackages()))
-        run(self.python, '-m', 'pip', 'install', '--no-index', '--no-deps', '--no-build-isolation', *install)
+        self.install(*install)
+
+    def install(self, *packages: str | Path, tool: str = 'pip') -> None:
+        options = ('--no-index', '--no-deps', '--no-build-isolation')
+        run(self.python, '-m', tool, 'install', *options, *packages, HOME=str(self.folder))
 
     def mim(self, *arguments: str | Path, **env: str) -> str:
         return run(self.python, '-m', 'mim', *arguments, HOME=str(self.folder), **env)
@@ -81,17 +90,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='session')
 def environments(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Environment]:
+    """One environment with the wheel; in the other one the editable install has replaced the wheel.
+
+    The clone of the editable install has the package's name, as after `git clone .../mmpose_ext`.
+    """
     folder = tmp_path_factory.mktemp('environments')
-    sources = copy_sources(folder / 'sources')
-    return {
-        'wheel': Environment(folder / 'wheel', wheel),
-        'editable': Environment(folder / 'editable', '-e', sources),
-    }
+    environments = {kind: Environment(folder / kind, wheel) for kind in ('wheel', 'editable')}
+    # mim hands everything to pip, so that this is the test of both
+    environments['editable'].install('-e', copy_sources(folder / 'mmpose_ext'), tool='mim' if has_mim() else 'pip')
+    return environments
 
 
 @pytest.fixture(scope='session')
 def tiny_coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four noisy pictures with one person each, in the folders of the synthetic data set."""
+    """Four noisy images with one person each, in the folders of the synthetic dataset."""
     root = tmp_path_factory.mktemp('tiny_coco')
     generator = np.random.default_rng(0)
     (root / 'annotations').mkdir()
@@ -99,8 +111,8 @@ def tiny_coco(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / part).mkdir()
         images, annotations = [], []
         for number in range(1, 5):
-            picture = generator.integers(0, 255, (128, 96, 3), dtype=np.uint8)
-            cv2.imwrite(str(root / part / f'{number}.jpg'), picture)
+            image = generator.integers(0, 255, (128, 96, 3), dtype=np.uint8)
+            cv2.imwrite(str(root / part / f'{number}.jpg'), image)
             points = np.column_stack([generator.integers(20, 76, 17), generator.integers(20, 108, 17), np.full(17, 2)])
             images.append(dict(id=number, file_name=f'{number}.jpg', height=128, width=96))
             annotations.append(
@@ -155,7 +167,7 @@ def test_wheel_asks_pip_for_nothing_that_it_cannot_build(wheel: Path) -> None:
 @pytest.mark.parametrize('kind', ['wheel', 'editable'])
 def test_mmengine_finds_the_installed_package(environments: dict[str, Environment], kind: str) -> None:
     environment = environments[kind]
-    home = environment.site_packages if kind == 'wheel' else environment.folder.parent / 'sources'
+    home = environment.site_packages if kind == 'wheel' else environment.folder.parent / 'mmpose_ext'
     # from another folder than the repository, where 'mmpose_ext' would be found without an installation
     code = f'import os; os.chdir("/")\n{LOCATE.format(config=CONFIG)}'
     lines = run(environment.python, '-W', 'ignore', '-c', code).splitlines()
@@ -164,7 +176,7 @@ def test_mmengine_finds_the_installed_package(environments: dict[str, Environmen
 
 
 def test_editable_install_follows_the_working_tree(environments: dict[str, Environment]) -> None:
-    sources = environments['editable'].folder.parent / 'sources'
+    sources = environments['editable'].folder.parent / 'mmpose_ext'
     (sources / 'configs' / 'new_config.py').write_text('a = 1\n')
     assert (sources / 'mmpose_ext' / '.mim' / 'configs' / 'new_config.py').read_text() == 'a = 1\n'
 
@@ -172,7 +184,7 @@ def test_editable_install_follows_the_working_tree(environments: dict[str, Envir
 def test_mim_trains_and_tests_by_the_name_of_a_config(
     environments: dict[str, Environment], tiny_coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the wheel it trains, of the editable install it tests: both have the same tools and configs below .mim."""
+    """Train with the wheel, test with the editable install: both have the same tools and configs below .mim."""
     pytest.importorskip('mim', reason='openmim is not installed')
     monkeypatch.chdir(tmp_path)
     options = [
@@ -194,13 +206,25 @@ def test_mim_trains_and_tests_by_the_name_of_a_config(
     assert 'coco/AP' in output and 'Testing finished successfully' in output
 
 
-def test_mim_installs_the_working_tree(wheel: Path, tmp_path: Path) -> None:
-    pytest.importorskip('mim', reason='openmim is not installed')
-    sources = copy_sources(tmp_path / 'sources')
-    environment = Environment(tmp_path / 'environment', wheel)
-    environment.mim('install', '--no-index', '--no-deps', '--no-build-isolation', '-e', sources)
-    code = f'import os; os.chdir("/")\n{LOCATE.format(config=CONFIG)}'
-    assert str(sources / 'mmpose_ext') in run(environment.python, '-W', 'ignore', '-c', code)
+def test_a_program_beside_the_clone_finds_the_package(environments: dict[str, Environment]) -> None:
+    """Python would take a clone named mmpose_ext for a namespace package, if nothing on sys.path came before it."""
+    environment = environments['editable']
+    program = environment.folder.parent / 'program.py'
+    program.write_text('from mmpose_ext import config_path\nprint(config_path.__module__)\n')
+    assert run(environment.python, '-W', 'ignore', program).strip().startswith('mmpose_ext.')
+    code = 'import mmpose_ext; print(mmpose_ext.__file__)'
+    output = run(environment.python, '-W', 'ignore', '-c', f'import os; os.chdir({str(program.parent)!r}); {code}')
+    assert output.strip() == str(program.parent / 'mmpose_ext' / 'mmpose_ext' / '__init__.py')
+
+
+def test_every_file_of_requirements_is_an_extra(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(archive.read(name) for name in archive.namelist() if name.endswith('METADATA')).decode()
+    extras = set(re.findall(r'^Provides-Extra: (.+)$', metadata, re.MULTILINE))
+    files = {path.stem for path in (ROOT / 'requirements').glob('*.txt')}
+    assert extras == files - {'runtime'} | {'mim'}
+    assert {'export', 'flows', 'stack'} <= extras
+    assert re.search(r'^Requires-Dist: onnx>=[\d.]+; extra == "export"$', metadata, re.MULTILINE)
 
 
 def test_the_import_checks_the_ranges_of_the_extra() -> None:
