@@ -223,7 +223,7 @@ def test_every_file_of_requirements_is_an_extra(wheel: Path) -> None:
     extras = set(re.findall(r'^Provides-Extra: (.+)$', metadata, re.MULTILINE))
     files = {path.stem for path in (ROOT / 'requirements').glob('*.txt')}
     assert extras == files - {'runtime'} | {'mim'}
-    assert {'export', 'flows', 'stack'} <= extras
+    assert {'docs', 'export', 'flows', 'stack', 'supervision', 'tracking'} <= extras
     assert re.search(r'^Requires-Dist: onnx>=[\d.]+; extra == "export"$', metadata, re.MULTILINE)
 
 
