@@ -6,7 +6,7 @@ import torch
 import xtcocotools.coco
 from mmcv.ops import nms, roi_align
 
-import mmpose_ext
+import mmpose_ext.apis
 
 
 def check_operators() -> None:
