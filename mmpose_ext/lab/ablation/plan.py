@@ -7,6 +7,7 @@ config gets a folder of its own and is trained, and what is finished stays finis
 import copy
 import hashlib
 import json
+import re
 import shlex
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from mmengine.config import Config, DictAction
 from mmpose_ext.config import config_path
 from mmpose_ext.version import __version__
 
+from .job_process import is_whole
 from .table import Row, Stage, Table
 
 __all__ = ['Job', 'Plan', 'make_plan']
@@ -32,21 +34,23 @@ class Job:
         name: Unique in the plan.
         command: What to run, from the folder that holds ``tools``.
         inputs: Files that must exist before.
-        output: File that exists when the job is done; a digest of all that it depends on is in its path.
+        output: File that exists and is whole when the job is done; a digest of all that it depends on is in its path.
+        processes: Number of processes that the job starts; each takes a device of its own.
     """
 
     name: str
     command: tuple[str, ...]
     inputs: tuple[str, ...]
     output: str
+    processes: int = 1
 
     def __str__(self) -> str:
         return shlex.join(self.command)
 
     @property
     def is_done(self) -> bool:
-        """Whether the result exists."""
-        return Path(self.output).is_file()
+        """Whether the result exists and is whole."""
+        return is_whole(Path(self.output))
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,8 @@ def _options(options: Mapping[str, Any]) -> list[str]:
     return arguments
 
 
-def _digest(config: Config) -> str:
-    content = [config.to_dict(), __version__]
+def _digest(config: Config, processes: int = 1) -> str:
+    content = [config.to_dict(), __version__, *([processes] if processes > 1 else [])]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
@@ -140,12 +144,16 @@ class _Planner:
         used = {key: self.train(other, seed) for key, other in stage.uses.items()}
         options = {**stage.options, **self.options, 'randomness.seed': seed}
         config = self._digested(stage, options, used)
-        folder = self.work_dir / f'{Path(stage.config[self.data]).stem}-{_digest(config)}'
+        # Snakemake reads braces in a path as a wildcard
+        stem = re.sub(r'[^\w.+-]', '_', Path(stage.config[self.data]).stem, flags=re.ASCII)
+        folder = self.work_dir / f'{stem}-{_digest(config, stage.processes)}'
         checkpoint = folder / f'epoch_{config.train_cfg.max_epochs}.pth'
+        path = config_path(stage.config[self.data])
+        program = ('python', 'tools/train.py', path)
+        if stage.processes > 1:
+            program = ('bash', 'tools/dist_train.sh', path, str(stage.processes))
         command = (
-            'python',
-            'tools/train.py',
-            config_path(stage.config[self.data]),
+            *program,
             '--work-dir',
             str(folder),
             '--resume',
@@ -153,7 +161,7 @@ class _Planner:
             *_options(options | _checkpoints(used)),
         )
         inputs = tuple(dict.fromkeys(job.output for job in used.values()))
-        job = Job(f'train_{folder.name}', command, inputs, str(checkpoint))
+        job = Job(f'train_{folder.name}', command, inputs, str(checkpoint), stage.processes)
         self.jobs[job.name] = self.trainings[name, seed] = job
         return job
 

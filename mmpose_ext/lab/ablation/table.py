@@ -50,12 +50,14 @@ class Stage:
         options: Values by dotted key.
         uses: Other stages by dotted key; the option is the stage's last checkpoint, of the same seed.
         shared: Trained once, with seed 0, which stands for all seeds.
+        processes: Number of processes that train together, each with the batch size of the config.
     """
 
     config: Mapping[str, str]
     options: Mapping[str, Any] = field(default_factory=dict)
     uses: Mapping[str, str] = field(default_factory=dict)
     shared: bool = False
+    processes: int = 1
 
     def seed(self, seed: int) -> int:
         """The seed that this stage is trained with, where others are with ``seed``."""
@@ -155,9 +157,11 @@ def _each(value: Any) -> list[Any]:
 
 
 def _stage(table: str, name: str, content: Any) -> Stage:
-    known = {'config', 'options', 'uses', 'shared'}
+    known = {'config', 'options', 'uses', 'shared', 'processes'}
     if not isinstance(content, Mapping) or not {'config'} <= set(content) <= known:
-        raise _fault(table, f'stage "{name}"', 'a mapping with config and at most options, uses and shared', content)
+        raise _fault(
+            table, f'stage "{name}"', 'a mapping with config and at most options, uses, shared and processes', content
+        )
     stage = Stage(**content)
     if not isinstance(stage.config, Mapping) or not all(isinstance(path, str) for path in stage.config.values()):
         raise _fault(table, f'config of stage "{name}"', 'a mapping from data sets to files', stage.config)
@@ -169,6 +173,8 @@ def _stage(table: str, name: str, content: Any) -> Stage:
         raise _fault(table, f'uses of stage "{name}"', 'of other keys than its options', twice)
     if not isinstance(stage.shared, bool):
         raise _fault(table, f'shared of stage "{name}"', 'true or false', stage.shared)
+    if type(stage.processes) is not int or stage.processes < 1:
+        raise _fault(table, f'processes of stage "{name}"', 'a whole number > 0', stage.processes)
     return stage
 
 

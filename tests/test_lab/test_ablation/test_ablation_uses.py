@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmpose_ext.apis.train import _resume
@@ -85,7 +86,8 @@ def folders(content: Table, **arguments: Any) -> dict[str, str]:
             r"'uses of stage \"middle\"' .* without a circle, got 'middle -> first -> middle'",
         ),
         (dict(teacher=dict(shared=1)), r"'shared of stage \"teacher\"' of table a/b must be true or false, got 1"),
-        (dict(teacher=dict(use={})), r"'stage \"teacher\"' .* at most options, uses and shared, got .*'use'"),
+        (dict(teacher=dict(use={})), r"'stage \"teacher\"' .* options, uses, shared and processes, got .*'use'"),
+        (dict(teacher=dict(processes=0)), r"'processes of stage \"teacher\"' .* a whole number > 0, got 0"),
     ],
 )  # fmt: skip
 def test_faults_are_named(changes: dict[str, Any], message: str) -> None:
@@ -223,8 +225,12 @@ def test_a_shared_stage_is_trained_once_for_all_seeds() -> None:
 
 
 def finish(job: Job) -> None:
-    Path(job.output).parent.mkdir(parents=True, exist_ok=True)
-    Path(job.output).touch()
+    path = Path(job.output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == '.pth':
+        torch.save({}, path)
+    else:
+        path.write_text('{}')
 
 
 def log(job: Job) -> Path:
