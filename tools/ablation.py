@@ -8,7 +8,10 @@ python tools/ablation.py report dark/decoding --data synthetic --seeds 3 --out d
 """
 
 import argparse
+import io
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -28,15 +31,16 @@ def parse_args() -> argparse.Namespace:
     show.add_argument('table')
     run = actions.add_parser('run', help='train and test what is not done yet')
     run.add_argument('table', help='<method>/<table>, or a yaml file')
-    run.add_argument('--data', default='synthetic', help='data set (default: %(default)s)')
+    run.add_argument('--data', default='synthetic', help='dataset (default: %(default)s)')
     run.add_argument('--seeds', type=int, default=1, help='trainings of each stage (default: %(default)s)')
-    run.add_argument('--jobs', type=int, default=1, help='trainings and tests at a time (default: %(default)s)')
+    run.add_argument('--jobs', type=int, default=1, help='processes at a time (default: %(default)s)')
+    run.add_argument('--gpus', type=int, default=0, help='GPUs that a cluster is asked for, for each process of a job')
     run.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='key=value for every config')
     run.add_argument('--dry-run', action='store_true', help='only print the commands, to be run by hand')
     run.add_argument('--snakemake', nargs=argparse.REMAINDER, default=[], help='last: further options of Snakemake')
-    report = actions.add_parser('report', help='pages with the results, the paper, curves and pictures')
-    report.add_argument('tables', nargs='*', metavar='table', help='default: all that have the data set')
-    report.add_argument('--data', default='synthetic', help='data set (default: %(default)s)')
+    report = actions.add_parser('report', help='pages with the results, the paper, curves and images')
+    report.add_argument('tables', nargs='*', metavar='table', help='default: all that have the dataset')
+    report.add_argument('--data', default='synthetic', help='dataset (default: %(default)s)')
     report.add_argument('--seeds', type=int, default=1, help='those of the run (default: %(default)s)')
     report.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='those of the run')
     report.add_argument('--out', type=Path, default=Path('docs/results'), help='folder (default: %(default)s)')
@@ -50,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(commands_text(plan))
         return 0
-    return run_plan(plan, args.work_dir.resolve(), ROOT, args.jobs, args.snakemake)
+    return run_plan(plan, args.work_dir.resolve(), ROOT, args.jobs, args.snakemake, args.gpus)
 
 
 def report(args: argparse.Namespace) -> int:
@@ -74,15 +78,25 @@ def report(args: argparse.Namespace) -> int:
 
 def main() -> int:
     args = parse_args()
+    for stream in (sys.stdout, sys.stderr):  # a name may hold what the terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
     try:
         if args.action == 'run':
             return run(args)
         if args.action == 'report':
             return report(args)
         print('\n'.join(list_tables()) if args.action == 'list' else table_text(find_table(args.table)))
+        sys.stdout.flush()
     except (ValueError, RuntimeError) as error:
         print(f'ablation: {error}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print('ablation: interrupted; start again to go on', file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of `| head` has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return 0
 
 

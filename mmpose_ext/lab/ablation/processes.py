@@ -47,8 +47,8 @@ def _waits_for_another(process: psutil.Process) -> bool:
     return process.name() in _SHELLS or _JOB_PROCESS in process.cmdline()[:3]
 
 
-def _interrupt(processes: Sequence[psutil.Process]) -> None:
-    """Ask Snakemake to cancel its jobs on clusters, and the programs of local jobs to save and leave.
+def _ask_to_end(processes: Sequence[psutil.Process], asked: set[int]) -> None:
+    """Ask Snakemake to cancel its jobs on clusters, and the programs of local jobs to save and leave; each once.
 
     Shells, ``tee`` and what a program has started itself (data workers) end with the program. If they ended before it,
     the program could fail while it writes a checkpoint.
@@ -56,14 +56,17 @@ def _interrupt(processes: Sequence[psutil.Process]) -> None:
     programs = []
     for process in processes:
         with suppress(psutil.Error):
-            if _is_snakemake(process):
+            if not _is_snakemake(process):
+                if not _waits_for_another(process):
+                    programs.append(process)
+            elif process.pid not in asked:
+                asked.add(process.pid)
                 process.send_signal(signal.SIGINT)
-            elif not _waits_for_another(process):
-                programs.append(process)
     pids = {process.pid for process in programs}
     for process in programs:
         with suppress(psutil.Error):
-            if process.ppid() not in pids:
+            if process.ppid() not in pids and process.pid not in asked:
+                asked.add(process.pid)
                 process.terminate()
 
 
@@ -77,11 +80,11 @@ def end_processes(mark: str, grace: float = GRACE) -> int:
     Returns:
         How many there were.
     """
-    found = marked_processes(mark)
-    _interrupt(found)
+    found = left = marked_processes(mark)
+    asked: set[int] = set()
     deadline = time.monotonic() + grace
-    left = found
     while left and time.monotonic() < deadline:
+        _ask_to_end(left, asked)
         time.sleep(0.1)
         left = marked_processes(mark)
     while left:

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,7 +45,7 @@ def _log(job: Job) -> Path:
     return Path(job.output).with_name('job.log')
 
 
-def _write_plan(plan: Plan, work_dir: Path, root: Path) -> str:
+def _write_plan(plan: Plan, work_dir: Path, root: Path, gpus: int) -> str:
     """Write what the Snakefile reads; returns the file's path from ``work_dir``.
 
     Paths are relative to ``work_dir``, in which Snakemake runs: it takes braces in a path for a wildcard.
@@ -61,6 +62,7 @@ def _write_plan(plan: Plan, work_dir: Path, root: Path) -> str:
             command=_shell_command(job, root),
             log=inside(_log(job)),
             processes=job.processes,
+            gpus=gpus * job.processes,
         )
         for job in plan.jobs
     ]
@@ -152,7 +154,7 @@ def _snakemake(plan_file: str, work_dir: Path, jobs: int) -> list[str]:
 
 def _run(command: Sequence[str], work_dir: Path, mark: str) -> int:
     """Run Snakemake and print what it prints; returns its exit status."""
-    from .processes import MARK
+    from .processes import MARK, end_processes
 
     # threads that wait release the core, which the data workers need
     variables = {'GOMP_SPINCOUNT': '2000', **os.environ, 'XDG_CACHE_HOME': str(work_dir / '.cache'), MARK: mark}
@@ -167,12 +169,20 @@ def _run(command: Sequence[str], work_dir: Path, mark: str) -> int:
         errors='replace',
         start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the others in order
     )
+
+    def end_jobs_after_snakemake() -> None:
+        process.wait()
+        end_processes(mark)  # if Snakemake was killed, its jobs still run and hold the pipe open
+
+    threading.Thread(target=end_jobs_after_snakemake, daemon=True).start()
     for line in _with_remaining_time(process.stdout or ()):
         print(line, end='', flush=True)
     return process.wait()
 
 
-def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: Sequence[str] = ()) -> int:
+def run_plan(
+    plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: Sequence[str] = (), gpus: int = 0
+) -> int:
     """Run all jobs that are not done yet.
 
     A job whose result exists and is whole is not run again. After a kill, trainings resume from their last checkpoint.
@@ -185,6 +195,7 @@ def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: S
         root: Folder with ``tools``.
         jobs: How many jobs at a time.
         arguments: Further arguments of Snakemake, such as ``--executor slurm``.
+        gpus: Number of GPUs that a cluster is asked for, for each process of a job.
 
     Returns:
         Snakemake's exit status, 0 if every job is done.
@@ -206,7 +217,7 @@ def run_plan(plan: Plan, work_dir: Path, root: Path, jobs: int = 1, arguments: S
         raise ValueError(f"'work_dir' must be a name in UTF-8, got {str(work_dir)!r}") from None
     with signals_as_exceptions(), _only_runner(work_dir) as mark:
         _discard_broken(plan)
-        command = [*_snakemake(_write_plan(plan, work_dir, root), work_dir, jobs), *arguments]
+        command = [*_snakemake(_write_plan(plan, work_dir, root, gpus), work_dir, jobs), *arguments]
         with guarded(mark):
             status = _run(command, work_dir, mark)
     print(_summary(plan), flush=True)

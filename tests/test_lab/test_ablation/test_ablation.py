@@ -1,14 +1,14 @@
 """Tables and plans: what a yaml may hold, what the committed tables hold, and which jobs come out."""
 
 import copy
+import fcntl
 import importlib.util
 import json
 import re
 import shlex
-import subprocess
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -35,7 +35,7 @@ from mmpose_ext.lab.ablation import (
 )
 from mmpose_ext.lab.ablation import workflow as workflow_module
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LEAF = sorted(path.name for path in (ROOT / 'configs/dark').glob('dark_res18_*_synthetic-128x96_biased-dark.py'))[0]
 TABLES = list_tables()
 PAIRS = [(name, data) for name in TABLES for data in find_table(name).data_sets]
@@ -422,7 +422,10 @@ def test_dry_run_prints_the_jobs_and_marks_the_finished(tmp_path: Path, run_tool
     assert not [*tmp_path.iterdir()]
     checkpoint = Path(jobs.jobs[0].output)
     checkpoint.parent.mkdir()
-    checkpoint.touch()
+    checkpoint.write_bytes(b'cut off')
+    _, printed, _ = run_tool(*arguments)
+    assert '# done' not in printed
+    torch.save({}, checkpoint)
     _, printed, _ = run_tool(*arguments)
     assert printed == commands_text(jobs) + '\n'
     assert [line.startswith('# done: ') for line in printed.splitlines()] == [True, False, False, False]
@@ -439,36 +442,13 @@ def test_without_snakemake_the_extra_is_named(
     assert "pip install 'mmpose_ext[ablation]'" in message
 
 
-@pytest.fixture
-def orphan(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which the runner was killed, but not Snakemake (which a sleeping program plays here)."""
-    (tmp_path / 'python').write_text('#!/bin/sh\necho $$ >"$PID_FILE"\nexec sleep 60\n')
-    (tmp_path / 'python').chmod(0o755)
-    code = (
-        'import sys; from pathlib import Path; from mmpose_ext.lab.ablation import *\n'
-        f"plan = make_plan(find_table('dark/decoding'), 'synthetic', 1, Path({str(tmp_path)!r}))\n"
-        f'from mmpose_ext.lab.ablation import workflow; workflow.find_spec = bool\n'
-        f'sys.executable = {str(tmp_path / "python")!r}\n'
-        f'run_plan(plan, Path({str(tmp_path)!r}), Path())\n'
-    )
-    pid_file = tmp_path / 'pid'
-    command = ['env', f'PYTHONPATH={ROOT}', f'PID_FILE={pid_file}', sys.executable, '-W', 'ignore', '-c', code]
-    runner = subprocess.Popen(command)
-    while not (pid_file.is_file() and pid_file.read_text().strip()):
-        assert runner.poll() is None
-        workflow_module.time.sleep(0.05)
-    runner.kill()
-    runner.wait()
-    yield tmp_path
-    subprocess.run(['kill', pid_file.read_text().strip()], check=False)
-
-
-def test_a_folder_has_one_runner(orphan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_has_one_runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflow_module, 'find_spec', bool)
-    plans = {path: path.read_text() for path in orphan.glob('plans/*')}
-    options = {'optim_wrapper.optimizer.lr': 0.5}
-    with pytest.raises(RuntimeError, match=rf'another runner is at work in {orphan}; wait for it, or give another'):
-        run_plan(jobs_plan(work_dir=orphan, options=options), orphan, ROOT)
+    with (tmp_path / 'runner.lock').open('w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(
+            RuntimeError, match=rf'another runner is at work in {tmp_path}; wait for it, or give another'
+        ):
+            run_plan(jobs_plan(work_dir=tmp_path), tmp_path, ROOT)
     # jobs of the other one on a cluster read its plan again
-    assert len(plans) == 1
-    assert plans == {path: path.read_text() for path in orphan.glob('plans/*')}
+    assert [path.name for path in tmp_path.iterdir()] == ['runner.lock']

@@ -24,7 +24,7 @@ from mmpose_ext.synthetic.dataset import make_synthetic_dataset
 
 pytestmark = pytest.mark.skipif(find_spec('snakemake') is None, reason="needs Snakemake (the extra 'ablation')")
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LEAF = sorted(path.name for path in (ROOT / 'configs/dark').glob('dark_res18_*_synthetic-128x96_biased-dark.py'))[0]
 EPOCHS = 4
 PATIENCE = 600  # seconds; a busy machine needs many

@@ -15,7 +15,7 @@ from mmpose_ext.apis.train import _resume
 from mmpose_ext.config import config_path
 from mmpose_ext.lab.ablation import Job, Plan, Table, commands_text, make_plan, plan, table_text, workflow
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LEAF = sorted(path.name for path in (ROOT / 'configs/dark').glob('dark_res18_*_synthetic-128x96_biased-dark.py'))[0]
 OTHER = LEAF.replace('_biased-dark', '')
 LR = 'optim_wrapper.optimizer.lr'

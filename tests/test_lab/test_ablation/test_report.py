@@ -21,7 +21,7 @@ from mmpose_ext.lab.ablation.report import collect, render_pages, report_table
 from mmpose_ext.lab.ablation.report.collect import row_config
 from mmpose_ext.lab.ablation.report.pictures import draw_differences
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NAME = 'dark_report_synthetic'
 BIASED, UNBIASED = (f'dark/dark_res18_1xb32-10e_synthetic-128x96{part}.py' for part in ('_biased-dark', ''))
 DECODER = 'model.head.decoder'

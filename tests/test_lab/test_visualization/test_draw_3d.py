@@ -20,7 +20,7 @@ from mmpose_ext.lab.visualization.browse import browse
 from mmpose_ext.lab.visualization.draw_3d import draw_3d, draw_person
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HIPS = [11, 12]
 
 
