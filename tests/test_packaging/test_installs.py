@@ -26,6 +26,7 @@ CONFIG = 'dark_res18_1xb32-10e_synthetic-128x96.py'
 LOCATE = """
 import mmpose_ext
 from mmengine.utils import get_installed_path
+print(mmpose_ext.__file__)
 print(get_installed_path('mmpose_ext'))
 print(mmpose_ext.config_path('dark/{config}'))
 """
@@ -165,13 +166,17 @@ def test_wheel_asks_pip_for_nothing_that_it_cannot_build(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize('kind', ['wheel', 'editable'])
-def test_mmengine_finds_the_installed_package(environments: dict[str, Environment], kind: str) -> None:
+def test_a_program_beside_the_clone_finds_the_package(environments: dict[str, Environment], kind: str) -> None:
+    """By import and by MMEngine, although the clone in the program's folder, without __init__.py, has the same name.
+
+    Python would take that clone for a namespace package, if nothing on sys.path held the real one.
+    """
     environment = environments[kind]
+    program = environment.folder.parent / 'program.py'
+    program.write_text(LOCATE.format(config=CONFIG))
+    lines = run(environment.python, '-W', 'ignore', program).splitlines()
     home = environment.site_packages if kind == 'wheel' else environment.folder.parent / 'mmpose_ext'
-    # from another folder than the repository, where 'mmpose_ext' would be found without an installation
-    code = f'import os; os.chdir("/")\n{LOCATE.format(config=CONFIG)}'
-    lines = run(environment.python, '-W', 'ignore', '-c', code).splitlines()
-    assert lines[-2] == str(home / 'mmpose_ext')
+    assert lines[-3:-1] == [str(home / 'mmpose_ext' / '__init__.py'), str(home / 'mmpose_ext')]
     assert Path(lines[-1]).is_file() and str(home) in lines[-1]
 
 
@@ -204,17 +209,6 @@ def test_mim_trains_and_tests_by_the_name_of_a_config(
     arguments = ('test', 'mmpose_ext', CONFIG, '--checkpoint', checkpoint, '--work-dir', tmp_path / 'test', *options)
     output = environments['editable'].mim(*arguments, **settings)
     assert 'coco/AP' in output and 'Testing finished successfully' in output
-
-
-def test_a_program_beside_the_clone_finds_the_package(environments: dict[str, Environment]) -> None:
-    """Python would take a clone named mmpose_ext for a namespace package, if nothing on sys.path came before it."""
-    environment = environments['editable']
-    program = environment.folder.parent / 'program.py'
-    program.write_text('from mmpose_ext import config_path\nprint(config_path.__module__)\n')
-    assert run(environment.python, '-W', 'ignore', program).strip().startswith('mmpose_ext.')
-    code = 'import mmpose_ext; print(mmpose_ext.__file__)'
-    output = run(environment.python, '-W', 'ignore', '-c', f'import os; os.chdir({str(program.parent)!r}); {code}')
-    assert output.strip() == str(program.parent / 'mmpose_ext' / 'mmpose_ext' / '__init__.py')
 
 
 def test_every_file_of_requirements_is_an_extra(wheel: Path) -> None:
