@@ -1,7 +1,6 @@
 """Datasets of one person an image in COCO's format, whose boxes are what is cut out."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
@@ -20,13 +19,13 @@ class CropBoxDataset(BaseCocoStyleDataset):
     what lies beyond the image is black. The arguments are those of ``BaseCocoStyleDataset``.
     """
 
-    def parse_data_info(self, raw_data_info: dict[str, Any]) -> dict[str, Any] | None:
+    def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """A person as MMPose's pipelines want it; None if it has no box or joints.
 
         Args:
             raw_data_info: ``raw_ann_info``, an annotation, and ``raw_img_info``, its image.
         """
-        person: dict[str, Any] | None = super().parse_data_info(raw_data_info)
+        person: dict | None = super().parse_data_info(raw_data_info)
         if person is not None:
             box = np.array(raw_data_info['raw_ann_info']['bbox'], np.float32).reshape(1, 4)
             person['bbox'] = bbox_xywh2xyxy(box)
@@ -35,7 +34,7 @@ class CropBoxDataset(BaseCocoStyleDataset):
 
 def make_metainfo(
     name: str, joints: Mapping[str, tuple[str, float]], links: Iterable[tuple[str, str]], title: str
-) -> dict[str, Any]:
+) -> dict:
     """Meta information in the form that MMPose parses. Mirror pairs and colors follow from the joints' names.
 
     Args:

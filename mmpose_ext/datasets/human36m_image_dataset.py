@@ -3,17 +3,18 @@
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import PurePath
-from typing import Any, NamedTuple
+from pathlib import Path, PurePath
+from typing import NamedTuple
 
 import numpy as np
-from mmengine.fileio import get_local_path, join_path, load
+from mmengine.fileio import get_local_path, join_path
 from mmengine.utils import is_abs
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 
 from mmpose_ext.functional import Camera, check_positive, check_shape, crop_box, find_root
 from mmpose_ext.registry import DATASETS
 
+from .array_pickle import load_arrays
 from .keypoint_depth import add_depth
 
 __all__ = ['Human36mImageDataset', 'parse_image_name']
@@ -22,6 +23,9 @@ _MILLIMETERS = 1000.0  # in a meter, the unit of the annotations
 _NAME = re.compile(r'(?P<subject>S\d+)_(?P<action>[^.]+)\.(?P<camera>\d+)_(?P<frame>\d+)\.\w+')
 # subject 1 has other names for two actions
 _ACTIONS = {'TakingPhoto': 'Photo', 'WalkingDog': 'WalkDog'}
+
+
+CameraParam = dict[str, np.ndarray]
 
 
 class FrameName(NamedTuple):
@@ -55,6 +59,38 @@ def parse_image_name(name: str) -> FrameName:
 def _action(take: str) -> str:
     action = re.sub(r'_\d+$', '', take)
     return _ACTIONS.get(action, action)
+
+
+def _load_cameras(path: str) -> dict[tuple[str, str], CameraParam]:
+    """The cameras by subject and name, from a pickle that may hold arrays only."""
+    content = load_arrays(path)
+    try:
+        if not isinstance(content, Mapping):
+            raise TypeError(f'{type(content).__name__}')
+        return {
+            (str(subject), str(camera)): {name: np.array(values[name], np.float64) for name in 'fckp'}
+            for (subject, camera), values in content.items()
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"'camera_file' must hold f, c, k and p of each camera by (subject, name), got {path} with "
+            f'{type(error).__name__}: {error}'
+        ) from None
+
+
+def _load_arrays(path: str, names: Sequence[str]) -> list[np.ndarray]:
+    """Arrays of an ``.npz`` file."""
+    with get_local_path(path) as local_path:
+        if not Path(local_path).is_file():
+            raise FileNotFoundError(f"'ann_file' must be a file, and {path} does not exist")
+        try:
+            with np.load(local_path) as content:
+                return [content[name] for name in names]
+        except Exception as error:  # zip, zlib and numpy raise what the first wrong byte leads to
+            raise ValueError(
+                f"'ann_file' must be an .npz file with the arrays {', '.join(names)}, got {path} with "
+                f'{type(error).__name__}: {error}'
+            ) from None
 
 
 @DATASETS.register_module()
@@ -93,7 +129,7 @@ class Human36mImageDataset(BaseCocoStyleDataset):
         subjects: Sequence[str] | None = None,
         frame_step: int = 1,
         crop_side: float = 2000.0,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         check_positive('frame_step', frame_step)
         check_positive('crop_side', crop_side)
@@ -102,23 +138,22 @@ class Human36mImageDataset(BaseCocoStyleDataset):
         self.frame_step = frame_step
         self.crop_side = crop_side
         self._files = [ann_file] if isinstance(ann_file, str) else [*ann_file]
-        self._cameras: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+        self._cameras: dict[tuple[str, str], CameraParam] = {}
         super().__init__(ann_file=ann_file, **kwargs)
 
     def _join_prefix(self) -> None:
         """Put ``data_root`` before the files, of which MMEngine knows one only."""
-        self.ann_file: Any = ''
+        self.ann_file: str | list[str] = ''
         super()._join_prefix()
         self.ann_file = [self._below_root(file) for file in self._files]
 
     def _below_root(self, file: str) -> str:
         return file if is_abs(file) or not self.data_root else str(join_path(self.data_root, file))
 
-    def _load_annotations(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def _load_annotations(self) -> tuple[list[dict], list[dict]]:
         """All people, one in an image, and no list of images, which only MMPose's bottom-up mode needs."""
-        cameras: Mapping[tuple[str, str], Mapping[str, Any]] = load(self._below_root(self.camera_file))
-        self._cameras = {key: {name: np.array(one[name]) for name in 'fckp'} for key, one in cameras.items()}
-        people: list[dict[str, Any]] = []
+        self._cameras = _load_cameras(self._below_root(self.camera_file))
+        people: list[dict] = []
         for file in self.ann_file:
             people += self._load_file(file, len(people))
         if not people:
@@ -128,12 +163,12 @@ class Human36mImageDataset(BaseCocoStyleDataset):
             )
         return people, []
 
-    def _load_file(self, file: str, first: int) -> list[dict[str, Any]]:
+    def _load_file(self, file: str, first: int) -> list[dict]:
         """The people of one file, numbered from ``first`` on."""
-        with get_local_path(file) as path, np.load(path) as content:
-            parsed = [(str(name), parse_image_name(str(name))) for name in content['imgname']]
-            kept = [index for index, (_, frame) in enumerate(parsed) if self._wanted(frame)]
-            pixels, points = content['part'][kept], content['S'][kept]
+        names, pixels, points = _load_arrays(file, ('imgname', 'part', 'S'))
+        parsed = [(str(name), parse_image_name(str(name))) for name in names]
+        kept = [index for index, (_, frame) in enumerate(parsed) if self._wanted(frame)]
+        pixels, points = pixels[kept], points[kept]
         joints = self.metainfo['keypoint_name2id']
         sizes = check_shape('part', pixels, 'N K 3', K=len(joints))
         check_shape('S', points, 'N K 4', **sizes)
@@ -181,13 +216,13 @@ class Human36mImageDataset(BaseCocoStyleDataset):
             boxes[cameras == name] = crop_box(roots[cameras == name], lens, self.crop_side)
         return boxes
 
-    def get_data_info(self, idx: int) -> dict[str, Any]:
+    def get_data_info(self, idx: int) -> dict:
         """A person as MMPose's pipelines want it, with the camera.
 
         Args:
             idx: Number of the person.
         """
-        person: dict[str, Any] = super().get_data_info(idx)
+        person: dict = super().get_data_info(idx)
         raw = person['raw_ann_info']
         raw['camera_param'] = dict(self._cameras[raw['subject'], raw['camera']])
         return person

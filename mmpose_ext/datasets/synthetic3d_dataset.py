@@ -1,7 +1,6 @@
 """Synthetic people with their depth."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from mmpose.datasets.datasets.body import CocoDataset
@@ -35,17 +34,17 @@ class Synthetic3dDataset(CocoDataset):
         ValueError: If a person has no 3D joints or no camera.
     """
 
-    def __init__(self, root: Sequence[str] = ('left_hip', 'right_hip'), **kwargs: Any) -> None:
+    def __init__(self, root: Sequence[str] = ('left_hip', 'right_hip'), **kwargs: object) -> None:
         self.root = root
         super().__init__(**kwargs)
 
-    def parse_data_info(self, raw_data_info: dict[str, Any]) -> dict[str, Any] | None:
+    def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """A person as MMPose's pipelines want it, with depth; None if it has no box or joints.
 
         Args:
             raw_data_info: ``raw_ann_info``, an annotation, and ``raw_img_info``, its image.
         """
-        person: dict[str, Any] | None = super().parse_data_info(raw_data_info)
+        person: dict | None = super().parse_data_info(raw_data_info)
         if person is None:
             return None
         annotation = raw_data_info['raw_ann_info']

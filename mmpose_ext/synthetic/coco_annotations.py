@@ -1,7 +1,6 @@
 """COCO annotations of a drawn scene: keypoints, visibility, boxes, areas, and the 3D joints with the camera."""
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,9 +80,7 @@ def joint_visibility(
     return flags
 
 
-def annotate(
-    rendered: Rendered, camera: SceneCamera, people: list[Person], size: tuple[int, int]
-) -> list[dict[str, Any]]:
+def annotate(rendered: Rendered, camera: SceneCamera, people: list[Person], size: tuple[int, int]) -> list[dict]:
     """Annotations of the people worth one: with a visible joint and a box that is not tiny.
 
     Args:

@@ -6,7 +6,6 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mmpose_ext.synthetic.image import SPLITS
 from mmpose_ext.synthetic.scene import SceneOptions
@@ -86,7 +85,7 @@ def _check_numbers(**numbers: tuple[int, int]) -> None:
             raise ValueError(f'{name} must be an integer of {least} or more, got {value!r}')
 
 
-def _read_stamp(out: Path) -> dict[str, Any] | None:
+def _read_stamp(out: Path) -> dict | None:
     """What the stamp says; None where there is none because the folder is new or empty."""
     if out.exists() and not out.is_dir():
         raise ValueError(f'out_dir must be a folder, got the file {out}')
@@ -103,7 +102,7 @@ def _read_stamp(out: Path) -> dict[str, Any] | None:
     return stamp
 
 
-def _complete(out: Path, stamp: dict[str, Any] | None, request: dict[str, Any]) -> bool:
+def _complete(out: Path, stamp: dict | None, request: dict) -> bool:
     """Whether the folder holds everything asked for."""
     wanted = {'format': FORMAT_VERSION, 'request': request, 'state': 'complete'}
     if stamp != wanted:

@@ -1,7 +1,6 @@
 """One image with its annotations, from a seed, a split and a number alone."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +30,7 @@ class DrawnImage:
     """
 
     pixels: Pixels
-    annotations: list[dict[str, Any]]
+    annotations: list[dict]
     camera: dict[str, list[float]]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import cv2
 
@@ -22,7 +22,15 @@ __all__ = ['SplitRequest', 'write_json', 'write_splits']
 _JPEG_QUALITY = 92
 _CHUNK = 16  # images a process draws before it takes more
 
-Entry = dict[str, Any]
+
+class Entry(TypedDict):
+    """What the annotation file says of one image."""
+
+    file_name: str
+    camera: dict[str, list[float]]
+    annotations: list[dict]
+
+
 Progress = Callable[[str, int, int], None]
 Mapper = Callable[[Callable[[int], Entry], Iterable[int]], Iterable[Entry]]
 
@@ -68,7 +76,7 @@ def write_splits(out_dir: Path, requests: list[SplitRequest], workers: int, prog
             write_json(annotations_dir / f'person_keypoints_{request.name}.json', _coco(request, drawn))
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: object) -> None:
     """Writes a file that is either whole or absent."""
     part = path.with_name(path.name + '.part')
     part.write_text(json.dumps(content, separators=(',', ':')) + '\n', encoding='utf-8')
@@ -107,10 +115,10 @@ def _write_image(folder: Path, request: SplitRequest, index: int) -> Entry:
     return {'file_name': name, 'camera': image.camera, 'annotations': image.annotations}
 
 
-def _coco(request: SplitRequest, drawn: list[Entry]) -> dict[str, Any]:
+def _coco(request: SplitRequest, drawn: list[Entry]) -> dict:
     size = {'width': request.options.width, 'height': request.options.height}
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for image_id, entry in enumerate(drawn, start=1):
         images.append({'id': image_id, 'file_name': entry['file_name'], **size, 'camera': entry['camera']})
         for annotation in entry['annotations']:

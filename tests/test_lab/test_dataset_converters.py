@@ -369,7 +369,7 @@ def test_missing_image(lsp):
 def test_unreadable_image(lsp):
     path = lsp[0] / 'lspet' / 'images' / 'im00002.jpg'
     path.write_text('no image')
-    with pytest.raises(ValueError, match=f'{path} must be an image, got a file that OpenCV cannot read'):
+    with pytest.raises(ValueError, match=f'{path} must be an image, got a file that cannot be read'):
         convert_lsp(lsp[0])
 
 

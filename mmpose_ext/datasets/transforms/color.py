@@ -1,7 +1,5 @@
 """Changes of color."""
 
-from typing import Any
-
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
@@ -35,7 +33,7 @@ class RandomChannelScale(BaseTransform):
         # MMEngine seeds the global generator of each worker
         return np.random.uniform(1 - self.amount, 1 + self.amount, channels)  # noqa: NPY002
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def transform(self, results: dict) -> dict:
         """Change ``img`` (H, W, 3), whole numbers from 0 to 255.
 
         Args:

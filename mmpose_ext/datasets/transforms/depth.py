@@ -1,7 +1,5 @@
 """Samples without depth beside samples with depth."""
 
-from typing import Any
-
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -19,7 +17,7 @@ class UnknownDepth(BaseTransform):
     2D ones. Put it into the pipeline of the dataset, behind a ``KeypointConverter``, which keeps two columns only.
     """
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def transform(self, results: dict) -> dict:
         """Set the third column of ``keypoints`` (N, K, 2 or 3), which becomes (N, K, 3), to NaN.
 
         Args:

@@ -1,7 +1,6 @@
 """Labels left out on purpose: how much does a method need?"""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +49,7 @@ class DropLabels(BaseTransform):
         self.level = level
         self.seed = seed
 
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+    def transform(self, results: dict) -> dict:
         """Set ``keypoints_visible`` (N, K), or (N, K, 2) with weights of labels, to 0 where a label is dropped.
 
         Args:

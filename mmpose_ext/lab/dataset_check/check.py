@@ -1,31 +1,34 @@
-"""All checks of one config, in the order in which one fault hides the next."""
+"""All checks of one config, in the order in which one fault would hide the next."""
 
 import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.registry import DATASETS
 
+from .annotations import check_annotations, check_extra_files, check_joints
 from .codec import build_codec, check_codec
 from .depth_range import check_depths
-from .evaluation import check_evaluator, uses_area
-from .files import Images, check_overlap
-from .findings import Finding
-from .metainfo import check_joint_count, check_metainfo
+from .evaluators import all_metrics, check_evaluator, metrics_of, uses_area
+from .findings import Finding, describe_error
+from .image_files import ImageFiles, check_overlap
+from .joints import check_joint_count
 from .model import build_model, check_loss, check_scores
-from .pipeline import check_pipeline, predicted_joints, type_name
-from .samples import check_crops, describe_error, draw_samples, joints_of
-from .source import check_annotations, leaves, open_source, read_source
+from .pipeline import check_pipeline, is_mmposes, predicted_joints, type_name
+from .report import Report
+from .samples import Item, check_crops, draw_samples, joints_of, pack_joints
+from .source import Source, SourceConfig, look_at_images, open_source, read_file, read_people, source_configs
 
 __all__ = ['check_dataset']
 
@@ -35,7 +38,7 @@ _BATCH = 4  # people that the model is run on: enough for BatchNorm, seconds on 
 
 def check_dataset(
     config: str,
-    cfg_options: Mapping[str, Any] | None = None,
+    cfg_options: Mapping[str, object] | None = None,
     samples: int = 64,
     checkpoint: str | None = None,
     seed: int = 0,
@@ -93,31 +96,31 @@ class _Check:
 
     def __init__(self, cfg: Config, samples: int, rng: np.random.Generator) -> None:
         self.cfg, self.samples, self.rng = cfg, samples, rng
-        self.findings: list[Finding] = []
-        self.head: Mapping[str, Any] = (cfg.get('model') or {}).get('head') or {}
-        self.images: dict[str, Images] = {}
-        self.items: dict[str, list[dict[str, Any]]] = {}
-        metrics = [*self._evaluators('val'), *self._evaluators('test')]
+        self.report = Report()
+        self.model: ConfigType = cfg.get('model') or {}
+        self.head: ConfigType = self.model.get('head') or {}
+        self.images: dict[str, ImageFiles] = {}
+        self.items: dict[str, list[Item]] = {}
+        metrics = [*all_metrics(cfg.get('val_evaluator')), *all_metrics(cfg.get('test_evaluator'))]
         coco = next((one for one in metrics if type_name(one) == 'CocoMetric'), None)
         # below it a joint counts nothing in a person's score; None: no AP is computed
         self.threshold = None if coco is None else coco.get('keypoint_score_thr', 0.2)
 
     def run(self, checkpoint: str | None) -> list[Finding]:
         """Check all phases, then the model with their samples."""
+        report = self.report
         phases = [phase for phase in _PHASES if self.cfg.get(f'{phase}_dataloader')]
         if 'train' not in phases:
-            self.findings.append(Finding('warning', 'config', 'config', 'the config has no train_dataloader'))
+            report.add('warning', 'config', 'config', 'the config has no train_dataloader')
         for phase in phases:
             if phase == 'test' and 'val' in phases and self._same_as_val():
-                self.findings.append(Finding('ok', 'config', 'test', 'the same dataset and evaluator as val'))
+                report.add('ok', 'config', 'test', 'the same dataset and evaluator as val')
                 continue
-            self._check_phase(phase)
-        if 'train' in self.images:
-            for phase in sorted(set(self.images) - {'train'}, key=_PHASES.index):
-                overlap = check_overlap(self.images['train'], self.images[phase], self.samples, phase)
-                self.findings += overlap
-        self._check_model(checkpoint)
-        return self.findings
+            report.call(phase, self._check_phase, phase)
+        for phase in (one for one in phases if one != 'train' and one in self.images and 'train' in self.images):
+            report.check(phase, check_overlap, self.images['train'], self.images[phase], self.samples, phase)
+        report.call('model', self._check_model, checkpoint)
+        return report.findings
 
     def _same_as_val(self) -> bool:
         cfg = self.cfg
@@ -125,99 +128,109 @@ class _Check:
             'val_evaluator'
         )
 
-    def _evaluators(self, phase: str) -> list[Mapping[str, Any]]:
-        evaluators = self.cfg.get(f'{phase}_evaluator') or []
-        return [*evaluators] if isinstance(evaluators, list | tuple) else [evaluators]
-
     def _check_phase(self, phase: str) -> None:
         """One loader: each of its datasets as it is on disk, then the whole as MMPose builds it."""
         config = self.cfg[f'{phase}_dataloader'].dataset
-        before = len(self.findings)
-        parts = list(leaves(config))
-        for part, pipeline in parts:
-            self._check_part(part, pipeline, phase, predicted_joints(self.head) if len(parts) == 1 else None)
-        new = self.findings[before:]
-        if any(one.level == 'error' and one.check in ('dataset', 'missing-file', 'json', 'keypoints') for one in new):
+        parts = list(source_configs(config))
+        for part in parts:
+            self.report.call(phase, self._check_part, part, phase)
+        if self.report.has(phase, 'dataset', 'missing-file', 'json', 'keypoints', 'id-type', 'value-type'):
             what = 'the pipeline was not run: the errors above come first'
-            self.findings.append(Finding('info', 'pipeline-run', phase, what))
+            self.report.add('info', 'pipeline-run', phase, what)
             return
-        self._draw(config, phase, detected=any(part.get('bbox_file') for part, _ in parts))
+        self._draw(config, phase, detected=any(part.config.get('bbox_file') for part in parts))
 
-    def _check_part(
-        self, part: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], phase: str, predicted: int | None
-    ) -> None:
-        if part.get('data_mode', 'topdown') != 'topdown':
-            what = f'data_mode is {part["data_mode"]!r}: pipeline, codec and head are checked for top-down configs only'
-            self.findings.append(Finding('warning', 'config', phase, what))
+    def _check_part(self, part: SourceConfig, phase: str) -> None:
+        """One dataset of a loader: its config, its files, its people, and what evaluates them."""
+        report, config = self.report, part.config
+        if config.get('data_mode', 'topdown') != 'topdown':
+            what = (
+                f'data_mode is {config["data_mode"]!r}: pipeline, codec and head are checked for top-down configs only'
+            )
+            report.add('warning', 'config', phase, what)
         else:
-            self.findings += check_pipeline(pipeline, self.head, phase)
-        source, findings = open_source(part, pipeline, phase, self.threshold is not None)
-        self.findings += findings
+            report.check(phase, check_pipeline, part.pipeline, self.head, phase)
+        source = open_source(config, part.pipeline, phase, report, self.threshold is not None)
         if source is None:
             return
-        records, images, findings = read_source(source, self.samples, self.rng)
-        self.findings += findings
-        evaluators = self._evaluators(phase) if phase != 'train' else []
+        evaluator = self.cfg.get(f'{phase}_evaluator')
+        name = str(source.metainfo.get('dataset_name'))
         if phase != 'train':
-            self.findings += check_evaluator(evaluators, part, str(source.dataset.ann_file), phase)
-        if records is not None:
-            self.findings += check_annotations(source, records, predicted, uses_area(evaluators))
-        if images is not None:
-            known = self.images.get(phase, Images([], np.zeros(0, bool)))
-            exist = np.concatenate([known.exist, images.exist])
-            self.images[phase] = Images([*known.paths, *images.paths], exist)
+            for file in source.ann_files or ['']:
+                report.check(phase, check_evaluator, evaluator, config, name, file, phase)
+        report.call(phase, self._check_people, source, part.metainfo, uses_area(metrics_of(evaluator, name)))
 
-    def _draw(self, config: Mapping[str, Any], phase: str, detected: bool) -> None:
+    def _check_people(self, source: Source, wrapper: ConfigType | None, area_used: bool) -> None:
+        """The annotations and the images of a dataset."""
+        report, phase = self.report, source.phase
+        file = read_file(source, report)
+        people = file if source.counts or report.has(phase, 'missing-file') else read_people(source, report)
+        target = None if wrapper is None else report.call(phase, parse_pose_metainfo, dict(wrapper))
+        check_joints(source, people if source.counts else None, target, predicted_joints(self.head), report)
+        known = file or people
+        if known is not None:
+            mean = (self.model.get('data_preprocessor') or {}).get('mean') or (0, 0, 0)
+            what = f'{len(known.image)} people in {len(known.file_names)} images: {", ".join(source.ann_files)}'
+            report.add('ok', 'annotations', phase, what)
+            known, images = look_at_images(source, known, self.samples, self.rng, len(mean), report)
+            if images is not None:
+                self.images[phase] = self.images[phase] + images if phase in self.images else images
+            by_mmpose = report.call(phase, is_mmposes, self.head) or False
+            arrays = (known, known) if source.counts else (file, people)
+            check_annotations(source, *arrays, by_mmpose, area_used, report)
+        check_extra_files(source, file, report)
+
+    def _draw(self, config: ConfigType, phase: str, detected: bool) -> None:
         """Run people through the pipeline of a phase and look at their joints."""
-        config = deepcopy(config)
-        steps = config.get('pipeline', ())
-        drawn = any(type_name(step) == 'GenerateTarget' for step in steps)
-        for step in steps:
-            # the joints are looked at here; where the head needs them, the pipeline has to pack them itself
-            if type_name(step) == 'PackPoseInputs' and (phase != 'train' or drawn):
-                step['pack_transformed'] = True
+        report, config = self.report, deepcopy(config)
+        pack_joints(config, phase)
         try:
             dataset = DATASETS.build(config)
-        except (Exception, SystemExit) as error:  # datasets raise and assert what they like
-            what = f'the dataset cannot be built: {describe_error(error)}'
-            self.findings.append(Finding('error', 'dataset', phase, what))
-            return
-        if hasattr(dataset, 'datasets'):  # a combination has a metainfo of its own
-            self.findings += check_metainfo(dataset.metainfo, phase, self.threshold is not None)
             count = dataset.metainfo['num_keypoints']
-            self.findings += check_joint_count(None, count, predicted_joints(self.head), phase)
-        self.items[phase], findings = draw_samples(dataset, self.samples, self.rng, phase)
-        self.findings += findings
-        joints = joints_of(self.items[phase])
-        if joints is not None and not detected:  # detected boxes come with empty joints
-            size = self.items[phase][0]['inputs'].shape[:0:-1]
-            self.findings += check_crops(*joints, size, phase)
-            found = any(one.check == 'joint-count' and one.level == 'error' for one in self.findings)
-            count = joints[0].shape[1]
-            if not found and count != dataset.metainfo['num_keypoints']:  # of a class that composes its joints
-                self.findings += check_joint_count(count, dataset.metainfo['num_keypoints'], None, phase)
+        except (Exception, SystemExit) as error:  # datasets raise and assert what they like
+            report.add_error('dataset', phase, 'the dataset cannot be built', error)
+            return
+        drawn = report.call(phase, draw_samples, dataset, self.samples, self.rng, phase)
+        if drawn is None:
+            return
+        self.items[phase], findings = drawn
+        report.findings += findings
+        joints = report.call(phase, joints_of, self.items[phase])
+        if joints is None or detected:  # detected boxes come with empty joints
+            return
+        size = tuple(self.items[phase][0]['inputs'].shape[:0:-1])
+        report.check(phase, check_crops, *joints, size, phase)
+        found = joints[0].shape[1]
+        if found != count and not report.has(phase, 'joint-count'):  # of a class that composes its joints
+            report.check(phase, check_joint_count, found, count, None, phase)
 
     def _check_model(self, checkpoint: str | None) -> None:
         """The codec on the joints of the training, then the model on a few people."""
-        if not self.cfg.get('model'):
-            self.findings.append(Finding('warning', 'model', 'model', 'the config has no model'))
+        report = self.report
+        if not self.model:
+            report.add('warning', 'model', 'model', 'the config has no model')
             return
-        codec, findings = build_codec(self.head.get('decoder'))
-        self.findings += findings
         train = self.items.get('train', [])
         test = self.items.get('val') or self.items.get('test') or []
-        joints = joints_of(train)
-        if codec is not None and joints is not None:
-            self.findings += check_codec(codec, *joints, self.threshold)
-            self.findings += check_depths(train, codec)
+        report.call('model', self._check_codec, train)
         if not (train or test):
-            self.findings.append(Finding('info', 'model', 'model', 'the model was not run: there are no samples'))
+            report.add('info', 'model', 'model', 'the model was not run: there are no samples')
             return
-        model, findings = build_model(self.cfg.model, checkpoint)
-        self.findings += findings
+        model, findings = build_model(self.model, checkpoint)
+        report.findings += findings
         # prediction first: a step of training changes BatchNorm's statistics
         if model is not None and test:
             trained = checkpoint is not None and not findings
-            self.findings += check_scores(model, test[:_BATCH], self.threshold, trained)
+            report.check('model', check_scores, model, test[:_BATCH], self.threshold, trained)
         if model is not None and train:
-            self.findings += check_loss(model, train[:_BATCH])
+            report.check('model', check_loss, model, train[:_BATCH])
+
+    def _check_codec(self, train: list[Item]) -> None:
+        """The head's codec on the joints of the training."""
+        decoder = self.head.get('decoder')
+        codec, findings = build_codec(decoder)
+        self.report.findings += findings
+        joints = joints_of(train)
+        if codec is not None and joints is not None:
+            self.report.check('model', check_codec, codec, *joints, self.threshold)
+            self.report.check('model', check_depths, train, decoder.get('depth_range'))

@@ -1,29 +1,29 @@
 """Depth of the joints against what the head's codec can encode."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from .findings import Finding, percent
+from .records import is_labeled
+from .samples import Item
 
 __all__ = ['check_depths']
 
 
-def check_depths(items: Sequence[Mapping[str, Any]], codec: Any) -> list[Finding]:
+def check_depths(items: Sequence[Item], reach: float | None) -> list[Finding]:
     """How many joints of the training have a depth, and whether the codec reaches as far.
 
     Args:
         items: What the training's pipeline returned for people.
-        codec: The head's; with ``depth_range`` it encodes depth.
+        reach: ``depth_range`` of the head's codec in millimeters; None for a codec without depth.
     """
-    reach = getattr(codec, 'depth_range', None)
     depths = []
     for item in items:
         instances = item['data_samples'].gt_instances
         points = np.asarray(instances.transformed_keypoints)[0]
         flags = np.asarray(instances.keypoints_visible)[0].reshape(len(points), -1)[:, 0]
-        depths.append(np.where(flags > 0, points[:, 2] if points.shape[1] > 2 else np.nan, np.nan))
+        depths.append(np.where(is_labeled(flags), points[:, 2] if points.shape[1] > 2 else np.nan, np.nan))
     known = np.isfinite(np.stack(depths))
     if not known.any():
         if reach is None:

@@ -1,14 +1,15 @@
 """What the checks found, and how it is printed."""
 
 import textwrap
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-__all__ = ['LEVELS', 'Finding', 'by_share', 'examples', 'format_findings', 'has_errors', 'percent']
+__all__ = ['LEVELS', 'Finding', 'by_share', 'describe_error', 'examples', 'format_findings', 'has_errors', 'percent']
 
-#: 'error': the training stops, learns nothing or is measured wrongly; 'warning': probably not meant
+#: 'error': training stops, learns nothing or is evaluated wrongly; 'warning': probably not intended
 LEVELS = ('ok', 'info', 'warning', 'error')
 
 
@@ -55,17 +56,35 @@ def percent(count: float, total: float) -> str:
     return f'{share:.1f}%' if 0 < share < 10 else f'{share:.0f}%'
 
 
-def examples(values: Iterable[Any], limit: int = 3) -> str:
+def examples(values: Iterable[object], limit: int = 3) -> str:
     """The first values as text: 'a, b, c, ...'."""
     shown = [str(value) for value in values]
     return ', '.join(shown[:limit]) + (', ...' if len(shown) > limit else '')
 
 
-def format_findings(findings: Sequence[Finding], width: int = 110) -> str:
-    """A table of findings, the gravest last, where a terminal shows them, and a line that counts them.
+def describe_error(error: BaseException, place: bool = False) -> str:
+    """An exception in one line: its class and message.
 
     Args:
-        findings: In the order of the checks, which is kept within a level.
+        error: The exception.
+        place: Whether to add the line of code that raised it. An exception without a message always gets it.
+    """
+    text = ' '.join(str(error).split())[:300]
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and not text:
+        text = str(frames[-1].line)
+    if frames and (place or not str(error).strip()):
+        text += f' ({Path(frames[-1].filename).name}, line {frames[-1].lineno})'
+    return f'{type(error).__name__}: {text}'
+
+
+def format_findings(findings: Sequence[Finding], width: int = 110) -> str:
+    """A table of findings, followed by a line that counts them.
+
+    The most severe findings come last, where a terminal shows them. Within a level, the order is kept.
+
+    Args:
+        findings: What the checks returned.
         width: Columns of the text.
     """
     columns = ('level', 'where', 'check')

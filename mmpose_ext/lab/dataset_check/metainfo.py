@@ -1,20 +1,18 @@
-"""A dataset's metainfo: the joints' order, mirror pairs, tolerances and weights."""
+"""The metainfo of a dataset: the order of the joints, mirror pairs, sigmas and weights."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from mmpose.utils.typing import ConfigType
 
 from .findings import Finding, examples
-from .records import Records
 
-__all__ = ['check_joint_count', 'check_joint_names', 'check_left_right', 'check_metainfo', 'mirrored_name']
+__all__ = ['WORD', 'check_metainfo', 'mirrored_name']
 
 _MIRROR = {'left': 'right', 'right': 'left', 'l': 'r', 'r': 'l'}
-# runs of capitals, or one capital and what follows, so that 'LeftEye' is two
-_WORD = '[A-Z]+(?![a-z])|[A-Z]?[a-z]+'
-_MIN_PEOPLE = 30  # fewer say nothing about left and right
+#: a word of a joint's name: capitals, or one capital and what follows, so that 'LeftEye' is two
+WORD = '[A-Z]+(?![a-z])|[A-Z]?[a-z]+'
 
 
 def mirrored_name(name: str) -> str:
@@ -27,11 +25,11 @@ def mirrored_name(name: str) -> str:
             return word
         return other.upper() if word.isupper() else other.capitalize() if word[0].isupper() else other
 
-    return re.sub(_WORD, swap, name)
+    return re.sub(WORD, swap, name)
 
 
-def check_metainfo(metainfo: Mapping[str, Any], where: str, needs_sigmas: bool = True) -> list[Finding]:
-    """Check what MMPose's ``parse_pose_metainfo`` returns: it takes many a mistake without a word.
+def check_metainfo(metainfo: ConfigType, where: str, needs_sigmas: bool = True) -> list[Finding]:
+    """Check what MMPose's ``parse_pose_metainfo`` returns: it accepts most mistakes silently.
 
     Args:
         metainfo: Parsed metainfo of a dataset with K joints.
@@ -92,7 +90,7 @@ def _check_flip_pairs(flip_indices: Sequence[int], names: Sequence[str], where: 
     return []
 
 
-def _check_numbers(name: str, values: Any, count: int, where: str) -> list[Finding]:
+def _check_numbers(name: str, values: Sequence[float] | np.ndarray, count: int, where: str) -> list[Finding]:
     """Sigmas and weights: one per joint, finite, positive (a weight may be 0, but not all)."""
     values = np.asarray(values, float)
     if values.shape != (count,):
@@ -108,84 +106,3 @@ def _check_numbers(name: str, values: Any, count: int, where: str) -> list[Findi
         what = f"'sigmas' reach from {values.min():g} to {values.max():g}; those of COCO from .025 to .107"
         return [Finding('warning', 'sigmas', where, what, 'they are shares of the root of the area, not pixels')]
     return []
-
-
-def check_joint_count(annotated: int | None, metainfo: int, predicted: int | None, where: str) -> list[Finding]:
-    """The number of joints in the annotations, in the metainfo and of the head; None: not known."""
-    counts = {'the annotations': annotated, 'the metainfo': metainfo, 'the head': predicted}
-    known = {name: count for name, count in counts.items() if count is not None}
-    text = ', '.join(f'{name} {"have" if name.endswith("s") else "has"} {count}' for name, count in known.items())
-    if len(set(known.values())) == 1:
-        return [Finding('ok', 'joint-count', where, f'joints: {text}')]
-    advice = "set the dataset's metainfo (docs/datasets.md) and model.head.out_channels to the annotations' number"
-    return [Finding('error', 'joint-count', where, f'the number of joints differs: {text}', advice)]
-
-
-def check_joint_names(annotated: Sequence[str], metainfo: Sequence[str], where: str) -> list[Finding]:
-    """The order of the joints in the annotations' category against the metainfo's.
-
-    Args:
-        annotated: Names by the file's category; nothing is compared if there are none.
-        metainfo: Names by the metainfo.
-        where: 'train', 'val' or 'test'.
-    """
-    if len(annotated) != len(metainfo):
-        return []
-    first, second = [_plain_name(name) for name in annotated], [_plain_name(name) for name in metainfo]
-    places = [k for k, (one, other) in enumerate(zip(first, second, strict=True)) if one != other]
-    if not places:
-        return []
-    differ = examples(f'{k}: {annotated[k]} / {metainfo[k]}' for k in places)
-    if any(first[k] in second for k in places):
-        what = f'the joints come in another order in the annotations than in the metainfo ({differ})'
-        advice = 'mirror pairs, sigmas and drawings are wrong: give the dataset a metainfo in the order of its file'
-        return [Finding('error', 'joint-names', where, what, advice)]
-    what = f'joints have other names in the annotations than in the metainfo ({differ})'
-    return [Finding('info', 'joint-names', where, what, 'right if they are the same joints')]
-
-
-def _plain_name(name: str) -> str:
-    """Words in lower case, sides spelt out: 'L_Eye' -> 'left eye'."""
-    words = re.findall(_WORD + '|[0-9]+', name)
-    return ' '.join({'l': 'left', 'r': 'right'}.get(word.lower(), word.lower()) for word in words)
-
-
-def check_left_right(records: Records, flip_indices: Sequence[int], names: Sequence[str], where: str) -> list[Finding]:
-    """Whether one mirror pair is labeled the other way round than the rest.
-
-    Of a person seen from the front all left joints tend to lie right of their partners, from behind left: a pair whose
-    order disagrees with the majority of the person's other pairs, over all people, was swapped in labeling.
-
-    Args:
-        records: The annotations, K joints.
-        flip_indices: K mutual indices.
-        names: K names.
-        where: 'train', 'val' or 'test'.
-    """
-    pairs = [(j, k) for j, k in enumerate(flip_indices) if j < k]
-    if len(pairs) < 3 or records.keypoints.shape[1] != len(flip_indices):
-        return []
-    left, right = np.array(pairs).T
-    both = records.labeled[:, left] & records.labeled[:, right]
-    order = np.where(both, np.sign(records.keypoints[:, left, 0] - records.keypoints[:, right, 0]), 0)
-    others = np.sign(order.sum(1, keepdims=True) - order)
-    counted = both & (others != 0) & (order != 0)
-    number = counted.sum(0)
-    agreement = np.where(counted, order * others, 0).sum(0) / np.maximum(number, 1)
-    swapped = [
-        f'{names[j]} and {names[k]} ({(1 - share) / 2:.0%} of {count} people)'
-        for (j, k), share, count in zip(pairs, agreement, number, strict=True)
-        if count >= _MIN_PEOPLE and share < -0.3
-    ]
-    if not swapped:
-        return []
-    what = f'pairs that lie the other way round than the rest of the person: {examples(swapped)}'
-    return [
-        Finding(
-            'warning',
-            'left-right',
-            where,
-            what,
-            'left and right exchanged in labeling, or in the order of the joints?',
-        )
-    ]

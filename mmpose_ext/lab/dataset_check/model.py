@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
+from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.checkpoint import load_fitting_weights
 from mmpose_ext.registry import MODELS
 
 from .findings import Finding, percent
-from .samples import describe_error
+from .samples import Item, describe_error
 
 __all__ = ['build_model', 'check_loss', 'check_scores']
 
 
-def build_model(config: Mapping[str, Any], checkpoint: str | None = None) -> tuple[Any, list[Finding]]:
+def build_model(config: ConfigType, checkpoint: str | None = None) -> tuple[BasePoseEstimator | None, list[Finding]]:
     """The model of a config, without downloading the weights it starts from.
 
     Args:
@@ -41,7 +42,7 @@ def build_model(config: Mapping[str, Any], checkpoint: str | None = None) -> tup
     return model, []
 
 
-def _without_pretrained(config: Any) -> Any:
+def _without_pretrained(config: object) -> object:
     """A copy of a config without 'Pretrained' initializations, at any depth."""
     if isinstance(config, Mapping):
         return {
@@ -54,7 +55,7 @@ def _without_pretrained(config: Any) -> Any:
 
 
 @torch.no_grad()
-def check_loss(model: Any, items: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def check_loss(model: BasePoseEstimator, items: Sequence[Item]) -> list[Finding]:
     """The loss of a batch: finite, above zero, and no exception.
 
     Args:
@@ -80,7 +81,7 @@ def check_loss(model: Any, items: Sequence[Mapping[str, Any]]) -> list[Finding]:
 
 @torch.no_grad()
 def check_scores(
-    model: Any, items: Sequence[Mapping[str, Any]], threshold: float | None, trained: bool
+    model: BasePoseEstimator, items: Sequence[Item], threshold: float | None, trained: bool
 ) -> list[Finding]:
     """The range of the predicted scores, and how many pass the evaluator's threshold.
 

@@ -1,13 +1,15 @@
 """The pipeline of a config against its head and codec; nothing is run."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from mmengine.registry import Registry
+from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.registry import KEYPOINT_CODECS, MODELS
 
 from .findings import Finding, examples
 
-__all__ = ['check_pipeline', 'predicted_joints', 'registered', 'type_name']
+__all__ = ['check_pipeline', 'is_mmposes', 'predicted_joints', 'registered', 'type_name']
 
 _RANDOM = (
     *('RandomFlip', 'RandomHalfBody', 'RandomBBoxTransform'),
@@ -16,28 +18,49 @@ _RANDOM = (
 #: arguments of a codec that decoding alone uses
 _DECODING_ONLY = ('decoding', 'blur_kernel_size', 'max_offset')
 
+#: codecs that do not know UDP's convention of pixels
+_PLAIN_CODECS = (
+    *('DarkHeatmap', 'IntegralLabel', 'RegressionLabel', 'MSRAHeatmap', 'MegviiHeatmap'),
+    *('IntegralRegressionLabel', 'SimCCLabel'),
+)
 
-def type_name(config: Mapping[str, Any]) -> str:
+
+def type_name(config: ConfigType) -> str:
     """The registered name of a config without its scope: 'DarkHeatmap'."""
     kind = config.get('type')
     return (kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))).rpartition('.')[2]
 
 
-def registered(registry: Any, kind: Any) -> Any:
+def registered(registry: Registry, kind: str | type) -> type | None:
     """The class that a config's ``type`` names in the default scope, or None; a class is itself."""
     if not isinstance(kind, str):
         return kind
     # 'HeatmapHead' is MMPose's where the config's scope is, and ours where the registry is
     with registry.switch_scope_and_registry(None) as scoped:
-        return scoped.get(kind)
+        found: type | None = scoped.get(kind)
+        return found
 
 
-def predicted_joints(head: Mapping[str, Any]) -> int | None:
-    """The number of joints that a head's config names, or None."""
-    return next((head[name] for name in ('out_channels', 'num_joints', 'num_keypoints') if name in head), None)
+def predicted_joints(head: ConfigType) -> int | None:
+    """The number of joints that a head's config names, or None.
+
+    UDP's codec with offsets has three maps for each joint.
+    """
+    name = next((name for name in ('out_channels', 'num_joints', 'num_keypoints') if name in head), None)
+    if name is None or not isinstance(head[name], int):
+        return None
+    codec = head.get('decoder') or {}
+    maps = 3 if type_name(codec) == 'UDPHeatmap' and codec.get('heatmap_type') == 'combined' else 1
+    return int(head[name]) // (maps if name == 'out_channels' else 1)
 
 
-def check_pipeline(pipeline: Sequence[Mapping[str, Any]], head: Mapping[str, Any], phase: str) -> list[Finding]:
+def is_mmposes(head: ConfigType) -> bool:
+    """Whether a head is one of MMPose's own."""
+    kind = registered(MODELS, head['type']) if head.get('type') else None
+    return kind is not None and kind.__module__.startswith('mmpose.')
+
+
+def check_pipeline(pipeline: Sequence[ConfigType], head: ConfigType, phase: str) -> list[Finding]:
     """Check the transforms of a top-down config.
 
     Args:
@@ -60,6 +83,8 @@ def check_pipeline(pipeline: Sequence[Mapping[str, Any]], head: Mapping[str, Any
                 what = f'TopdownAffine cuts out {cut} and the codec of the head expects {expected} (width, height)'
                 advice = 'write the size once and use it for both; every joint is off by the ratio'
                 findings.append(Finding('error', 'input-size', phase, what, advice))
+        if name == 'TopdownAffine':
+            findings += _check_convention(step, codec, phase)
         if name == 'GenerateTarget':
             findings += _check_encoder(step.get('encoder'), codec, phase)
     if phase == 'train' and 'GenerateTarget' not in names:
@@ -67,6 +92,24 @@ def check_pipeline(pipeline: Sequence[Mapping[str, Any]], head: Mapping[str, Any
     if not findings:
         findings.append(Finding('ok', 'pipeline', phase, ' > '.join(names)))
     return findings
+
+
+def _check_convention(crop: ConfigType, codec: ConfigType, phase: str) -> list[Finding]:
+    """Whether the crop counts pixels as the codec does.
+
+    TopdownAffine(use_udp=True) maps the box onto [0, w - 1], otherwise it maps it onto [0, w]. MMPose maps predictions
+    back as for [0, w]; UDPHeatmap alone makes up for the difference, with use_udp=True.
+    """
+    udp, kind = bool(crop.get('use_udp', False)), type_name(codec) if codec.get('type') else ''
+    if udp and kind in _PLAIN_CODECS:
+        what = f"TopdownAffine(use_udp=True) cuts out in UDP's convention, and {kind} is not UDP's codec"
+        advice = 'leave use_udp out, or take UDPHeatmap; every joint is off by up to a pixel of the input'
+        return [Finding('warning', 'crop-convention', phase, what, advice)]
+    if not udp and kind == 'UDPHeatmap':
+        what = "UDPHeatmap decodes in UDP's convention, and TopdownAffine cuts out without use_udp=True"
+        advice = 'set use_udp=True; every joint is off by up to a pixel of the input'
+        return [Finding('warning', 'crop-convention', phase, what, advice)]
+    return []
 
 
 def _check_order(names: Sequence[str], phase: str) -> list[Finding]:
@@ -84,6 +127,8 @@ def _check_order(names: Sequence[str], phase: str) -> list[Finding]:
         ('TopdownAffine', 'GenerateTarget'),
         ('TopdownAffine', 'PackPoseInputs'),
     ):
+        if first == 'LoadImage':  # or one of MMCV's loaders
+            first = next((name for name in names if name.startswith('LoadImage')), first)
         required = second == 'TopdownAffine' and first != 'RandomFlip'
         if second in names and (names.index(first) > names.index(second) if first in names else required):
             what = f'{first} must come before {second}, the pipeline is {" > ".join(names)}'
@@ -91,7 +136,7 @@ def _check_order(names: Sequence[str], phase: str) -> list[Finding]:
     return findings
 
 
-def _check_encoder(encoder: Any, codec: Mapping[str, Any], phase: str) -> list[Finding]:
+def _check_encoder(encoder: ConfigType | Sequence[ConfigType] | None, codec: ConfigType, phase: str) -> list[Finding]:
     """GenerateTarget's encoder against the head's decoder."""
     encoders = encoder if isinstance(encoder, list | tuple) else [encoder]
     if len(encoders) != 1 or not isinstance(encoders[0], Mapping) or not codec:
@@ -114,12 +159,10 @@ def _check_encoder(encoder: Any, codec: Mapping[str, Any], phase: str) -> list[F
     return [Finding('error' if sizes else 'warning', 'encoder', phase, what, advice)]
 
 
-def _check_targets_of_head(
-    pipeline: Sequence[Mapping[str, Any]], names: Sequence[str], head: Mapping[str, Any]
-) -> list[Finding]:
+def _check_targets_of_head(pipeline: Sequence[ConfigType], names: Sequence[str], head: ConfigType) -> list[Finding]:
     """What a head needs that draws its own targets."""
-    kind, decoder = registered(MODELS, head.get('type')), head.get('decoder')
-    if kind is not None and kind.__module__.startswith('mmpose.'):
+    decoder = head.get('decoder')
+    if is_mmposes(head):
         what = f"the head is MMPose's {type_name(head)}, and the pipeline has no GenerateTarget"
         advice = f'add GenerateTarget(encoder=<codec>) before PackPoseInputs, or take mmpose_ext.{type_name(head)}'
         return [Finding('error', 'targets', 'train', what, advice)]
@@ -136,5 +179,5 @@ def _check_targets_of_head(
     return []
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return tuple(value) if isinstance(value, list | tuple) else value

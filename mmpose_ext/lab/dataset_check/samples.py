@@ -1,30 +1,52 @@
 """People as the pipeline hands them to the network, and whether their joints are in the crop."""
 
-import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
+import torch
+from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
+from mmpose.structures import PoseDataSample
+from mmpose.utils.typing import ConfigType
 
-from .findings import Finding, percent
+from .findings import Finding, describe_error, percent
+from .pipeline import type_name
+from .records import is_labeled
 
-__all__ = ['check_crops', 'describe_error', 'draw_samples', 'joints_of']
+__all__ = ['Item', 'check_crops', 'describe_error', 'draw_samples', 'joints_of', 'pack_joints']
 
 
-def describe_error(error: BaseException) -> str:
-    """An exception in one line, its kind first; one that says nothing by the line of code that raised it."""
-    text = ' '.join(str(error).split())
-    if not text and error.__traceback__ is not None:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        text = f'{place.line} ({Path(place.filename).name}, line {place.lineno})'
-    return f'{type(error).__name__}: {text[:300]}'
+class Item(TypedDict):
+    """What a pipeline that ends with PackPoseInputs returns for a person: (3, h, w) and the sample."""
+
+    inputs: torch.Tensor
+    data_samples: PoseDataSample
+
+
+def pack_joints(config: ConfigType, phase: str) -> None:
+    """Let the pipelines of a loader's dataset pack the transformed joints, also inside of what wraps it; in place.
+
+    In training, only a pipeline that draws targets itself may leave them out: the others are checked as they are.
+
+    Args:
+        config: Of the dataset.
+        phase: 'train', 'val' or 'test'.
+    """
+    steps = config.get('pipeline') or ()
+    drawn = any(type_name(step) == 'GenerateTarget' for step in steps)
+    for step in steps:
+        if type_name(step) == 'PackPoseInputs' and (phase != 'train' or drawn):
+            step['pack_transformed'] = True
+    for inner in [*(config.get('datasets') or ()), config.get('dataset')]:
+        if isinstance(inner, dict):
+            pack_joints(inner, phase)
 
 
 def draw_samples(
-    dataset: Any, count: int, rng: np.random.Generator, where: str
-) -> tuple[list[dict[str, Any]], list[Finding]]:
+    dataset: BaseDataset, count: int, rng: np.random.Generator, where: str
+) -> tuple[list[Item], list[Finding]]:
     """Run some people of a dataset through its pipeline.
 
     Args:
@@ -40,7 +62,7 @@ def draw_samples(
     if not total:
         what = 'the dataset is empty after filtering'
         return [], [Finding('error', 'no-person', where, what, 'see num_keypoints, iscrowd, boxes, bbox_score_thr')]
-    items: list[dict[str, Any]] = []
+    items: list[Item] = []
     failures = Counter[str]()
     chosen = np.sort(rng.choice(total, min(count, total), replace=False))
     for index in chosen.tolist():
@@ -48,14 +70,14 @@ def draw_samples(
             if not _has_image(dataset, index):
                 continue  # reported with the files
             # without MMEngine's second try with another person, where the dataset has it
-            item = getattr(dataset, 'prepare_data', dataset.__getitem__)(index)
+            item = _reader(dataset)(index)
         except Exception as error:  # whatever a transform raises is what the training would stop with
             failures[describe_error(error)] += 1
             continue
         if not isinstance(item, dict) or not {'inputs', 'data_samples'} <= item.keys():
             failures['what it returns are not the inputs and data_samples of PackPoseInputs'] += 1
         else:
-            items.append(item)
+            items.append(Item(inputs=item['inputs'], data_samples=item['data_samples']))
     findings = []
     for text, number in failures.most_common(3):
         what = f'{number} of {len(chosen)} people do not pass the pipeline: {text}'
@@ -65,14 +87,24 @@ def draw_samples(
     return items, findings
 
 
-def _has_image(dataset: Any, index: int) -> bool:
-    if hasattr(dataset, 'datasets') or hasattr(dataset, 'dataset'):  # wrappers run pipelines to tell
+def _reader(dataset: BaseDataset) -> Callable[[int], object]:
+    """A person by number, without MMEngine's second try with another person where the dataset has one."""
+    if isinstance(dataset, ConcatDataset | RepeatDataset):
+        read: Callable[[int], object] = dataset.__getitem__
+        return read
+    prepare: Callable[[int], object] = dataset.prepare_data if isinstance(dataset, BaseDataset) else dataset.__getitem__
+    return prepare
+
+
+def _has_image(dataset: BaseDataset, index: int) -> bool:
+    """Whether the image of a person is there; of datasets that others wrap, the pipeline tells."""
+    if not isinstance(dataset, BaseDataset) or isinstance(dataset, ConcatDataset) or 'datasets' in vars(dataset):
         return True
     path = dataset.get_data_info(index).get('img_path')
     return not isinstance(path, str) or '://' in path or Path(path).is_file()
 
 
-def joints_of(items: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray] | None:
+def joints_of(items: Sequence[Item]) -> tuple[np.ndarray, np.ndarray] | None:
     """Joints (B, K, 2) in input pixels and labels (B, K) bool of samples of one person; None if they have none."""
     keypoints, visible = [], []
     for item in items:
@@ -86,7 +118,7 @@ def joints_of(items: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarra
         visible.append(flags[0, ..., 0] if flags.ndim == 3 else flags[0])
     if not keypoints:
         return None
-    return np.stack(keypoints).astype(np.float32), np.stack(visible) > 0
+    return np.stack(keypoints).astype(np.float32), is_labeled(np.stack(visible))
 
 
 def check_crops(keypoints: np.ndarray, labeled: np.ndarray, size: Sequence[int], where: str) -> list[Finding]:

@@ -1,189 +1,272 @@
-"""One dataset of a config: its class, its files and its annotations, with everything the checks say about them."""
+"""The datasets of a loader: their classes, files and annotations, and what the checks of these are given."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.datasets.datasets.body import MpiiDataset
-from scipy.io import loadmat
+from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.datasets.crop_box_dataset import CropBoxDataset
-from mmpose_ext.registry import DATASETS
+from mmpose_ext.registry import DATASETS, TRANSFORMS
 
-from . import instances
-from .evaluation import check_bbox_file, check_head_boxes
-from .files import Images, check_file, check_images, is_remote, open_images, read_json
-from .findings import Finding
-from .metainfo import check_joint_count, check_joint_names, check_left_right, check_metainfo
-from .pipeline import registered
-from .records import Records, from_coco, from_mpii
-from .samples import describe_error
-from .structure import check_coco_structure, check_mpii_structure
+from .coco_file import check_coco_file
+from .files import check_file, is_remote, read_json
+from .image_files import ImageFiles, check_images, open_images
+from .metainfo import check_metainfo
+from .mpii_file import check_mpii_file
+from .pipeline import registered, type_name
+from .records import Records, from_coco, from_mpii, from_samples
+from .report import Report
 
-__all__ = ['Source', 'check_annotations', 'leaves', 'open_source', 'read_source']
+__all__ = [
+    'Source',
+    'SourceConfig',
+    'extra_files',
+    'image_loader',
+    'look_at_images',
+    'open_source',
+    'read_file',
+    'read_people',
+    'source_configs',
+]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset of a loader.
+    """A dataset of a loader that reads files.
 
     Args:
         phase: 'train', 'val' or 'test'.
         config: Its config.
         pipeline: Its transforms, with those of the datasets that wrap it.
         dataset: Built without reading any file: MMPose's own idea of paths and metainfo.
-        kind: How the annotation file is read: 'coco', 'mpii', or None for formats that are not checked.
-        counts: Whether the file's number of joints is that of the samples; some classes compose them of parts.
+        kind: How its annotation file is read: 'coco', 'mpii', or 'other' for a class that reads files in its own way.
+        counts: Whether a person is 'bbox' and 'keypoints' of the file; some classes compose people of other keys.
     """
 
     phase: str
-    config: Mapping[str, Any]
-    pipeline: Sequence[Mapping[str, Any]]
-    dataset: Any
-    kind: str | None
+    config: ConfigType
+    pipeline: Sequence[ConfigType]
+    dataset: BaseCocoStyleDataset
+    kind: str
     counts: bool
 
     @property
-    def metainfo(self) -> dict[str, Any]:
+    def metainfo(self) -> ConfigType:
         """Parsed metainfo."""
-        metainfo: dict[str, Any] = self.dataset.metainfo
-        return metainfo
+        return self.dataset.metainfo
 
     @property
     def joint_names(self) -> list[str]:
         """Names of the joints by the metainfo."""
         return list(self.metainfo['keypoint_id2name'].values())
 
+    @property
+    def ann_files(self) -> list[str]:
+        """Paths of the annotation files, as MMPose opens them."""
+        files = self.dataset.ann_file
+        return [str(file) for file in ([files] if isinstance(files, str) else files or ())]
 
-def leaves(config: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]] = ()) -> Iterator[tuple[Any, list[Any]]]:
-    """The datasets in a config, which others may wrap (CombinedDataset, RepeatDataset), with their whole pipelines."""
-    steps = [*config.get('pipeline', ()), *pipeline]
+    @property
+    def squares(self) -> bool:
+        """Whether boxes may reach beyond their image, as squares around a person do."""
+        return self.kind == 'mpii' or isinstance(self.dataset, CropBoxDataset)
+
+
+class SourceConfig(NamedTuple):
+    """Config of a dataset that reads files, and what wraps it.
+
+    Args:
+        config: Of the dataset.
+        pipeline: Its transforms, followed by those of the datasets that wrap it.
+        metainfo: Of the CombinedDataset around it, which names the joints of the samples; None without one.
+    """
+
+    config: ConfigType
+    pipeline: list[ConfigType]
+    metainfo: ConfigType | None
+
+
+def source_configs(
+    config: ConfigType, pipeline: Sequence[ConfigType] = (), metainfo: ConfigType | None = None
+) -> Iterator[SourceConfig]:
+    """The datasets that read files, inside of all that wrap them.
+
+    Args:
+        config: Of a dataset, or of a CombinedDataset, ConcatDataset, RepeatDataset ... of datasets.
+        pipeline: The transforms of what wraps it, which run after its own.
+        metainfo: Of what wraps it.
+    """
+    steps = [*(config.get('pipeline') or ()), *pipeline]
     inner = config.get('datasets') or ([config['dataset']] if isinstance(config.get('dataset'), Mapping) else [])
     if not inner:
-        yield config, steps
+        yield SourceConfig(config, steps, metainfo)
     for part in inner:
-        yield from leaves(part, steps)
+        yield from source_configs(part, steps, metainfo or config.get('metainfo'))
 
 
 def open_source(
-    config: Mapping[str, Any], pipeline: Sequence[Mapping[str, Any]], phase: str, needs_sigmas: bool = True
-) -> tuple[Source | None, list[Finding]]:
+    config: ConfigType, pipeline: Sequence[ConfigType], phase: str, report: Report, needs_sigmas: bool = True
+) -> Source | None:
     """Find a dataset's class, parse its metainfo and let it join its paths; no annotation is read.
 
     Args:
         config: Of the dataset.
         pipeline: Its transforms, with those of the datasets that wrap it.
         phase: 'train', 'val' or 'test'.
+        report: Gets the findings.
         needs_sigmas: Whether OKS is computed.
     """
     try:
-        kind = registered(DATASETS, config['type'])
+        kind: type[BaseCocoStyleDataset] | None = registered(DATASETS, config['type'])
         if kind is None:
             raise KeyError(f'{config["type"]} is not registered; does custom_imports name its module?')
         dataset = DATASETS.build({**config, 'pipeline': [], 'lazy_init': True})
-        check = check_metainfo(dataset.metainfo, phase, needs_sigmas)
-    except Exception as error:  # constructors and the parser of metainfo raise what they like
-        what = f'the dataset {config.get("type")} cannot be built: {describe_error(error)}'
+        metainfo = dataset.metainfo
+    except (Exception, SystemExit) as error:  # constructors and the parser of metainfo raise what they like
         advice = "'swap' and 'link' must name joints of keypoint_info" if isinstance(error, KeyError) else ''
-        return None, [Finding('error', 'dataset', phase, what, advice)]
-    form, counts = None, False
+        report.add_error('dataset', phase, f'the dataset {config.get("type")} cannot be built', error, advice)
+        return None
+    report.check(phase, check_metainfo, metainfo, phase, needs_sigmas)
+    form, counts = 'other', False
     if issubclass(kind, MpiiDataset):
         form, counts = 'mpii', True
-    elif issubclass(kind, BaseCocoStyleDataset):
-        if kind._load_annotations is BaseCocoStyleDataset._load_annotations:
-            form = 'coco'
-        counts = kind.parse_data_info in (BaseCocoStyleDataset.parse_data_info, CropBoxDataset.parse_data_info)
-    return Source(phase, config, pipeline, dataset, form, counts), check
+    elif issubclass(kind, BaseCocoStyleDataset) and kind._load_annotations is BaseCocoStyleDataset._load_annotations:
+        plain = (BaseCocoStyleDataset.parse_data_info, CropBoxDataset.parse_data_info)
+        form, counts = 'coco', kind.parse_data_info in plain
+    return Source(phase, config, pipeline, dataset, form, counts)
 
 
-def read_source(
-    source: Source, samples: int, rng: np.random.Generator
-) -> tuple[Records | None, Images | None, list[Finding]]:
-    """Read the annotations and look at the images of a dataset.
+def read_file(source: Source, report: Report) -> Records | None:
+    """The annotations as a file of COCO's or MPII's format holds them, or None if there is no such file.
 
     Args:
         source: The dataset.
-        samples: How many images to open.
-        rng: Draws which.
-
-    Returns:
-        The annotations and the images, None where they cannot be read; and the findings.
+        report: Gets the findings.
     """
-    path, folder = str(source.dataset.ann_file), str(source.dataset.data_prefix.get('img', ''))
-    if source.kind is None or is_remote(path) or is_remote(folder):
-        what = f'{source.config["type"]}, {path}: the annotations of this class or place are not checked'
-        return None, None, [Finding('info', 'annotations', source.phase, what)]
-    findings = check_file(folder, 'folder of images', source.phase, folder=True) if folder else []
-    content, problems = read_json(path, 'annotation file', source.phase)
-    findings += problems
+    phase = source.phase
+    if source.kind == 'other':
+        for path in source.ann_files:
+            report.check(phase, check_file, path, 'annotation file', phase)
+        return None
+    (path,) = source.ann_files
+    found = report.call(phase, read_json, path, 'annotation file', phase)
+    if found is None:
+        return None
+    content, problems = found
+    report.findings += problems
     if content is None:
-        return None, None, findings
-    check = check_coco_structure if source.kind == 'coco' else check_mpii_structure
-    problems = check(content, source.phase)
-    findings += problems
-    if any(problem.check == 'json' for problem in problems):
-        return None, None, findings
-    records = from_coco(content) if source.kind == 'coco' else from_mpii(content)
-    what = f'{len(records.image)} people in {len(records.file_names)} images: {path}'
-    findings.append(Finding('ok', 'annotations', source.phase, what))
-    if any(finding.check == 'missing-file' for finding in findings):
-        return records, None, findings
-    images, problems = check_images(folder, records.file_names, source.phase)
-    sizes, more = open_images(images, records.sizes, samples, rng, source.phase)
-    # a wrong size is reported by itself; boxes and joints are measured by the annotations' one
-    known = np.where(np.isfinite(records.sizes), records.sizes, sizes)
-    return replace(records, sizes=known), images, findings + problems + more
+        return None
+    before = len(report.findings)
+    if source.kind == 'mpii':
+        report.check(phase, check_mpii_file, content, phase)
+    else:
+        report.check(phase, check_coco_file, content, phase, source.counts)
+    if any(finding.check in ('json', 'unexpected') for finding in report.findings[before:]):
+        return None
+    convert: Callable[..., Records] = from_mpii if source.kind == 'mpii' else from_coco
+    return report.call(phase, convert, content)
 
 
-def check_annotations(
-    source: Source, records: Records, predicted: int | None, area_used: bool = False
-) -> list[Finding]:
-    """Everything that can be said about annotations without running a pipeline.
+def read_people(source: Source, report: Report) -> Records | None:
+    """The people of a class that reads or composes them in its own way, as it hands them to the pipeline.
+
+    Args:
+        source: The dataset.
+        report: Gets the findings.
+    """
+    phase, where = source.phase, f'{source.config["type"]}, {", ".join(source.ann_files)}'
+    if not isinstance(source.dataset, BaseCocoStyleDataset):
+        report.add('info', 'annotations', phase, f'{where}: the annotations of this class are not checked')
+        return None
+    # annotations instead of detections, and no copy for the workers
+    config = {**source.config, 'pipeline': [], 'lazy_init': True, 'serialize_data': False, 'bbox_file': None}
+    try:
+        dataset = DATASETS.build(config)
+        dataset.full_init()
+        samples = [dataset.get_data_info(index) for index in range(len(dataset))]
+    except (Exception, SystemExit) as error:  # loaders raise and assert what they like
+        report.add_error('dataset', phase, f'the dataset {where} cannot be built', error)
+        return None
+    records = report.call(phase, from_samples, samples)
+    if records is None:
+        what = f'{where}: the {len(samples)} samples of this class are not one person of an image each, and not checked'
+        report.add('info', 'annotations', phase, what)
+    return records
+
+
+def image_loader(pipeline: Sequence[ConfigType]) -> Callable[[str], np.ndarray | None]:
+    """A function that reads an image as the first step of a pipeline does: orientation, color, back end.
+
+    Args:
+        pipeline: Configs of the transforms. Without a loader among them, MMPose's default is taken.
+    """
+    step = next((step for step in pipeline if type_name(step).startswith('LoadImage')), dict(type='LoadImage'))
+    transform = TRANSFORMS.build(dict(step))
+
+    def load(path: str) -> np.ndarray | None:
+        results = transform(dict(img_path=path))
+        image: np.ndarray | None = None if results is None else results['img']
+        return image
+
+    return load
+
+
+def look_at_images(
+    source: Source, records: Records, samples: int, rng: np.random.Generator, channels: int, report: Report
+) -> tuple[Records, ImageFiles | None]:
+    """Look for the images of a dataset and open some of them.
 
     Args:
         source: The dataset.
         records: Its annotations.
-        predicted: Number of joints of the head; None: not to be compared.
-        area_used: Whether the evaluator takes the annotated areas.
+        samples: How many images to open.
+        rng: Draws which.
+        channels: What the network's preprocessor expects.
+        report: Gets the findings.
+
+    Returns:
+        The annotations with the sizes of the images that were opened, where the file tells none; and the images.
     """
-    phase, names = source.phase, source.joint_names
-    findings = []
-    annotated = records.keypoints.shape[1]
-    findings += check_joint_count(annotated if source.counts else None, len(names), predicted, phase)
-    findings += check_joint_names(records.joint_names, names, phase)
-    findings += instances.check_filter(records, phase)
-    squares = source.kind == 'mpii' or isinstance(source.dataset, CropBoxDataset)
-    findings += instances.check_boxes(records, phase, may_exceed=squares)
-    findings += instances.check_visibility(records, names, phase)
-    findings += instances.check_keypoints(records, phase)
-    if annotated == len(names):
-        findings += check_left_right(records, source.metainfo['flip_indices'], names, phase)
-    if source.kind == 'coco' and phase != 'train':
-        findings += instances.check_areas(records, phase, area_used)
-    return findings + _check_extra_files(source, records)
+    phase = source.phase
+    folder = '' if source.kind == 'other' else str((source.dataset.data_prefix or {}).get('img', ''))
+    if is_remote(folder) or any(map(is_remote, records.file_names[:1])):
+        report.add('info', 'images', phase, f'images in {folder or records.file_names[0]} are not checked')
+        return records, None
+    if folder and report.check(phase, check_file, folder, 'folder of images', phase, folder=True):
+        return records, None
+    found = report.call(phase, check_images, folder, records.file_names, phase)
+    load = report.call(phase, image_loader, source.pipeline)
+    if found is None or load is None:
+        return records, None
+    images, findings = found
+    report.findings += findings
+    there = np.flatnonzero(images.exist)
+    chosen = np.sort(rng.choice(there, min(samples, len(there)), replace=False)).tolist()
+    opened = report.call(phase, open_images, images, records.sizes, chosen, load, channels, phase)
+    if opened is None:
+        return records, images
+    sizes, findings = opened
+    report.findings += findings
+    # a wrong size is reported by itself; boxes and joints are compared with the size in the annotations
+    known = np.where(np.isfinite(records.sizes), records.sizes, sizes)
+    return replace(records, sizes=known), images
 
 
-def _check_extra_files(source: Source, records: Records) -> list[Finding]:
-    """Detected boxes and boxes of heads, where the config names them."""
-    findings = []
-    boxes, heads = source.config.get('bbox_file'), source.config.get('headbox_file')
-    if boxes and not is_remote(boxes):
-        content, problems = read_json(boxes, 'bbox_file', source.phase)
-        findings += problems
-        if content is not None:
-            threshold = (source.config.get('filter_cfg') or {}).get('bbox_score_thr', 0.0)
-            findings += check_bbox_file(content, records, threshold, source.phase)
-    if heads and not is_remote(heads):
-        problems = check_file(heads, 'headbox_file', source.phase)
-        findings += problems
-        if not problems:
-            try:
-                array = np.asarray(loadmat(Path(heads))['headboxes_src'])
-            except Exception as error:  # scipy raises whatever a broken file leads to
-                what = f'headbox_file: {heads} cannot be read ({describe_error(error)})'
-                return [*findings, Finding('error', 'head-boxes', source.phase, what)]
-            findings += check_head_boxes(array, len(records.image), source.phase)
-    return findings
+def extra_files(source: Source) -> dict[str, Path]:
+    """Files that a config names beside the annotations and the detections, by key: 'camera_file'.
+
+    MMPose's classes put ``data_root`` before some of them.
+    """
+    found = {}
+    for key, value in source.config.items():
+        if key.endswith('_file') and key not in ('ann_file', 'bbox_file') and isinstance(value, str) and value:
+            path = Path(value)
+            joined = Path(source.config.get('data_root') or '') / path
+            if not is_remote(value):
+                found[key] = joined if joined.exists() and not path.exists() else path
+    return found

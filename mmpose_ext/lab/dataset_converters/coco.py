@@ -1,10 +1,10 @@
 """COCO-style annotation files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.synthetic.writer import write_json
 
@@ -12,31 +12,34 @@ __all__ = ['CocoFile']
 
 
 class CocoFile:
-    """An annotation file in the making: people, and each image once.
+    """An annotation file that is being written: people, and each image once.
 
     Args:
         metainfo: Of the dataset's class; its joints go into the category.
     """
 
-    def __init__(self, metainfo: Mapping[str, Any]) -> None:
+    def __init__(self, metainfo: ConfigType) -> None:
         names = [joint['name'] for joint in metainfo['keypoint_info'].values()]
         links = [[names.index(name) + 1 for name in limb['link']] for limb in metainfo['skeleton_info'].values()]
         self.category = dict(id=1, name='person', supercategory='person', keypoints=names, skeleton=links)
-        self.images: dict[str, dict[str, Any]] = {}
-        self.annotations: list[dict[str, Any]] = []
+        self.images: dict[str, dict[str, int | str]] = {}
+        self.annotations: list[dict[str, object]] = []
 
-    def add(self, image: str, size: Sequence[int], points: np.ndarray, flags: np.ndarray, box: Sequence[float]) -> None:
+    def add(
+        self, file_name: str, size: Sequence[int], points: np.ndarray, flags: np.ndarray, box: Sequence[float]
+    ) -> None:
         """Add a person.
 
         Args:
-            image: Path of the image below the dataset's folder.
+            file_name: Path of the image below the dataset's folder.
             size: Width and height of the image.
             points: (K, 2) in pixels, counted from 0.
             flags: (K,): 0 not labeled, 1 labeled and occluded, 2 visible.
             box: [left, top, width, height] of the crop.
         """
         number = len(self.images) + 1
-        image = self.images.setdefault(image, dict(id=number, file_name=image, width=int(size[0]), height=int(size[1])))
+        entry = dict(id=number, file_name=file_name, width=int(size[0]), height=int(size[1]))
+        image = self.images.setdefault(file_name, entry)
         labeled = flags > 0
         extent = np.ptp(points[labeled], axis=0) if labeled.any() else np.zeros(2)
         places = np.where(labeled[:, None], points, 0).round(3).tolist()

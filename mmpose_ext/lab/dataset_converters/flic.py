@@ -1,17 +1,16 @@
 """Frames Labeled in Cinema, from examples.mat."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mmpose_ext.datasets.crop_box_dataset import swap_sides
 from mmpose_ext.datasets.flic_dataset import FlicDataset
 from mmpose_ext.functional import check_choice, check_positive
+from mmpose_ext.lab.matlab import check_numbers, read_variable
 
 from .coco import CocoFile
-from .matlab import check_numbers, read_variable
 
 __all__ = ['convert_flic']
 
@@ -58,7 +57,6 @@ def convert_flic(root: str | Path, origin: int = 1, crop_side: float = 440) -> l
     files = {(labels, split): CocoFile(FlicDataset.METAINFO) for labels in _LABELS for split in ('train', 'test')}
     for number, example in enumerate(_examples(path), 1):
         where = f'example {number} of {path}'
-        _check_fields(example, where)
         split = 'train' if example['istrain'] else 'test'
         if not (example['istrain'] or example['istest']):
             continue
@@ -75,16 +73,22 @@ def convert_flic(root: str | Path, origin: int = 1, crop_side: float = 440) -> l
     return written
 
 
-def _examples(path: Path) -> list[Any]:
+def _examples(path: Path) -> Iterator[Mapping[str, object]]:
+    """The structs of the file, one for each person."""
     examples = read_variable(path, 'examples')
-    return [examples] if isinstance(examples, Mapping) else list(examples)
+    entries = [examples] if isinstance(examples, Mapping) or not isinstance(examples, Iterable) else examples
+    for number, example in enumerate(entries, 1):
+        where = f'example {number} of {path}'
+        if not isinstance(example, Mapping):
+            kind = type(example).__name__
+            raise ValueError(f'{where} must be a struct with the fields {", ".join(_FIELDS)}, got {kind}')
+        _check_fields(example, where)
+        yield example
 
 
-def _check_fields(example: Any, where: str) -> None:
-    fields = list(example) if isinstance(example, Mapping) else type(example).__name__
-    missing = set(_FIELDS) - set(fields) if isinstance(fields, list) else set(_FIELDS)
-    if missing:
-        raise ValueError(f'{where} must be a struct with the fields {", ".join(_FIELDS)}, got {fields}')
+def _check_fields(example: Mapping[str, object], where: str) -> None:
+    if set(_FIELDS) - set(example):
+        raise ValueError(f'{where} must be a struct with the fields {", ".join(_FIELDS)}, got {list(example)}')
     if not (isinstance(example['filepath'], str) and example['filepath']):
         raise ValueError(f"'filepath' of {where} must be a text, got {example['filepath']!r}")
 

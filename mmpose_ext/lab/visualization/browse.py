@@ -1,29 +1,54 @@
-"""Pictures of what a data set and its pipeline feed to the network, with the targets that the head draws."""
+"""Images of what a dataset and its pipeline feed to the network, with the targets that the head's codec draws."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.structures import PoseDataSample
+from mmpose.utils.typing import ConfigType
 
-from mmpose_ext.models.utils import gather_targets
+from mmpose_ext.lab.dataset_check.findings import describe_error
+from mmpose_ext.lab.dataset_check.pipeline import type_name
+from mmpose_ext.lab.dataset_check.records import is_labeled
+from mmpose_ext.lab.dataset_check.samples import pack_joints
+from mmpose_ext.lab.dataset_check.source import source_configs
 from mmpose_ext.registry import DATASETS, KEYPOINT_CODECS
 
-__all__ = ['MODES', 'PHASES', 'browse', 'overlay_map']
+from .drawing import draw_skeleton, enlarge, overlay_map, to_rgb, with_title
+
+__all__ = ['MODES', 'PHASES', 'browse']
 
 PHASES = ('train', 'val', 'test')
-#: 'original': the annotated picture; 'transformed': the network's input and the maximum of its targets beside it;
+#: 'original': the annotated image; 'transformed': the network's input and the maximum of its targets beside it;
 #: 'targets': the target map of every joint over the input
 MODES = ('original', 'transformed', 'targets')
 
-_DRAWN_HEIGHT = 512  # pixels that a small crop is enlarged to, so that joints stay apart
+_COLUMNS = 6  # of the target maps of one person
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person to be drawn.
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        sample: The person's joints and boxes.
+        metainfo: Of the dataset: colors and limbs.
+    """
+
+    image: np.ndarray
+    sample: PoseDataSample
+    metainfo: ConfigType
 
 
 def browse(
@@ -34,17 +59,20 @@ def browse(
     number: int = 50,
     show: bool = False,
     show_interval: float = 2.0,
-    cfg_options: Mapping[str, Any] | None = None,
+    cfg_options: Mapping[str, object] | None = None,
 ) -> list[Path]:
-    """Draw the first people of a data set.
+    """Draw the first people of a dataset.
+
+    People who cannot be loaded or drawn are logged and left out. A joint that is not labeled, or not finite, is not
+    drawn.
 
     Args:
         config: Path of the config.
-        output_dir: Folder for the pictures, ``<number of the sample>_<name of the picture>.png``. None: write none.
-        phase: Whose data set and pipeline: 'train', 'val' or 'test'.
+        output_dir: Folder for the images, ``<number of the sample>_<name of the image>.png``. None: write none.
+        phase: Whose dataset and pipeline: 'train', 'val' or 'test'.
         mode: One of :data:`MODES`.
         number: Draw at most so many people.
-        show: Show each picture in a window.
+        show: Show each image in a window.
         show_interval: Seconds that a window stays open.
         cfg_options: Values by dotted key, merged into the config.
 
@@ -52,7 +80,7 @@ def browse(
         The files written.
 
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range, or nobody can be drawn.
     """
     for name, value, allowed in (('phase', phase, PHASES), ('mode', mode, MODES)):
         if value not in allowed:
@@ -60,126 +88,113 @@ def browse(
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(dict(cfg_options or {}))
     init_default_scope(cfg.get('default_scope', 'mmpose'))
-    dataset, samples = _samples(cfg, phase, mode, number)
-    codec = None
-    if mode != 'original' and cfg.model.head.get('decoder') is not None:
-        codec = KEYPOINT_CODECS.build(cfg.model.head.decoder)
+    dataset = cfg[f'{phase}_dataloader'].dataset
+    people = _original(dataset, number) if mode == 'original' else _transformed(dataset, number)
+    codec = None if mode == 'original' else _build_codec((cfg.get('model') or {}).get('head') or {})
 
-    files = []
-    for index, (picture, sample) in enumerate(samples):
-        image = _draw(picture, sample, dataset.metainfo, codec, mode)
+    files, drawn, failed = [], 0, []
+    for index, person in enumerate(people):
+        try:
+            if isinstance(person, Exception):
+                raise person
+            image = _draw(person, codec, mode)
+            path = str(person.sample.get('img_path', ''))
+        except Exception as error:  # whatever a transform, a codec or a broken annotation leads to
+            failed.append(f'{index}: {describe_error(error)}')
+            print_log(f'Person {failed[-1]}', 'current', logging.WARNING)
+            continue
+        drawn += 1
         if output_dir is not None:
-            file = Path(output_dir) / f'{index:05d}_{Path(sample.img_path).stem}.png'
+            file = Path(output_dir) / f'{index:05d}_{Path(path).stem}.png'
             file.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(file), image[..., ::-1])
             files.append(file)
         if show:
-            Visualizer().show(image, Path(sample.img_path).name, wait_time=show_interval)
+            Visualizer().show(image, Path(path).name, wait_time=show_interval)
+    if failed and not drawn:
+        raise ValueError(f'none of {len(failed)} people of the {phase} dataset can be drawn; person {failed[0]}')
     return files
 
 
-def overlay_map(picture: np.ndarray, heatmap: np.ndarray, input_size: Sequence[int]) -> np.ndarray:
-    """Lay a heat map over the crop it belongs to.
-
-    Args:
-        picture: (h, w, 3) uint8 RGB, the network's input, enlarged or not.
-        heatmap: (H, W) in 0..1; cell i sits at pixel i * input / map of the input.
-        input_size: (w, h) of the input in pixels.
-
-    Returns:
-        (h, w, 3) uint8 RGB.
-    """
-    height, width = picture.shape[:2]
-    factor = np.array([width, height]) / input_size  # drawn pixels per pixel of the input
-    step = np.array(heatmap.shape[::-1]) / input_size  # cells per pixel of the input
-    # drawn pixel u shows the pixel (u + .5) / factor - .5 of the input
-    scale, shift = step / factor, step * (0.5 / factor - 0.5)
-    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    values = cv2.warpAffine(np.clip(heatmap, 0, 1).astype(np.float32), matrix, (width, height), flags=flags)
-    colors = cv2.applyColorMap((values * 255).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
-    weight = (0.75 * values[..., None]).clip(0.25)
-    return (picture * (1 - weight) + colors * weight).astype(np.uint8)
+def _build_codec(head: ConfigType) -> BaseKeypointCodec | None:
+    decoder = head.get('decoder')
+    decoders = decoder if isinstance(decoder, list | tuple) else [decoder]
+    return KEYPOINT_CODECS.build(decoders[-1]) if decoders and decoders[-1] else None
 
 
-def _samples(cfg: Config, phase: str, mode: str, number: int) -> tuple[Any, Iterator[tuple[np.ndarray, Any]]]:
-    """The data set, and its first people as pictures (h, w, 3) RGB with samples."""
-    dataset_cfg = cfg[f'{phase}_dataloader'].dataset
-    if mode == 'original':
-        dataset_cfg.pipeline = [dict(type='LoadImage')]
-    else:
-        for step in dataset_cfg.pipeline:
-            if step.type == 'PackPoseInputs':
-                step.pack_transformed = True
-    dataset = DATASETS.build(dataset_cfg)
+def _original(config: ConfigType, number: int) -> Iterator[Person | Exception]:
+    """The first people as they are annotated, of each dataset that a combination holds in turn."""
+    left = number
+    for part in source_configs(config):
+        load = next((step for step in part.pipeline if type_name(step).startswith('LoadImage')), dict(type='LoadImage'))
+        dataset = DATASETS.build({**part.config, 'pipeline': [load]})
+        count = min(left, len(dataset))
+        left -= count
+        for index in range(count):
+            try:
+                item = dataset.prepare_data(index)
+                sample = PoseDataSample(metainfo=dict(img_path=item['img_path']))
+                sample.gt_instances = InstanceData(
+                    keypoints=item['keypoints'], keypoints_visible=item['keypoints_visible'], bboxes=item['bbox']
+                )
+                yield Person(to_rgb(item['img']), sample, dataset.metainfo)
+            except Exception as error:  # the next person may be fine
+                yield error
 
-    def generate() -> Iterator[tuple[np.ndarray, Any]]:
-        for index in range(min(number, len(dataset))):
+
+def _transformed(config: ConfigType, number: int) -> Iterator[Person | Exception]:
+    """The first people as the network gets them."""
+    config = deepcopy(config)
+    pack_joints(config, 'val')
+    dataset = DATASETS.build(config)
+    for index in range(min(number, len(dataset))):
+        try:
             item = dataset[index]
-            if mode == 'original':
-                yield np.ascontiguousarray(item['img'][..., ::-1]), _annotated(item)
-            else:
-                image = item['inputs'].permute(1, 2, 0).numpy()
-                yield np.ascontiguousarray(image[..., ::-1]), item['data_samples']
-
-    return dataset, generate()
+            image = to_rgb(item['inputs'].permute(1, 2, 0).numpy())
+            yield Person(image, item['data_samples'], dataset.metainfo)
+        except Exception as error:  # the next person may be fine
+            yield error
 
 
-def _annotated(item: Mapping[str, Any]) -> PoseDataSample:
-    """A person of the data set, not yet transformed, as a sample."""
-    sample = PoseDataSample(metainfo=dict(img_path=item['img_path']))
-    sample.gt_instances = InstanceData(
-        keypoints=item['keypoints'], keypoints_visible=item['keypoints_visible'], bboxes=item['bbox']
-    )
-    return sample
-
-
-def _draw(picture: np.ndarray, sample: Any, metainfo: dict[str, Any], codec: Any, mode: str) -> np.ndarray:
-    """The picture of one person, (h, w, 3) RGB."""
-    skeleton = _draw_skeleton(picture, sample, metainfo, boxes=mode == 'original')
-    if mode == 'original' or codec is None:
+def _draw(person: Person, codec: BaseKeypointCodec | None, mode: str) -> np.ndarray:
+    """The image of one person, (h, w, 3) RGB."""
+    image, sample = person.image, person.sample
+    points, labeled = _joints(sample)
+    boxes = sample.gt_instances.bboxes if mode == 'original' else ()
+    large = image if mode == 'original' else enlarge(image)
+    skeleton = draw_skeleton(large, large.shape[0] / image.shape[0], points, labeled, boxes, person.metainfo)
+    maps = None if codec is None or mode == 'original' else _target_maps(sample, codec, points, labeled)
+    if maps is None:
         return skeleton
-    heatmaps = gather_targets([sample], codec, torch.device('cpu')).get('heatmaps')
-    if heatmaps is None:  # the codec encodes coordinates alone
-        return skeleton
-    maps = heatmaps[0].numpy()
     if mode == 'transformed':
-        return np.hstack([skeleton, overlay_map(_enlarged(picture), maps.max(0), sample.input_size)])
-    names = metainfo['keypoint_id2name']
-    tiles = [_titled(overlay_map(_enlarged(picture), one, sample.input_size), names[k]) for k, one in enumerate(maps)]
-    columns = 6
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    return np.vstack([np.hstack(tiles[first : first + columns]) for first in range(0, len(tiles), columns)])
+        return np.hstack([skeleton, overlay_map(large, maps.max(0), sample.input_size)])
+    names = person.metainfo['keypoint_id2name']
+    tiles = [with_title(overlay_map(large, one, sample.input_size), names.get(k, str(k))) for k, one in enumerate(maps)]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % _COLUMNS)
+    return np.vstack([np.hstack(tiles[first : first + _COLUMNS]) for first in range(0, len(tiles), _COLUMNS)])
 
 
-def _draw_skeleton(picture: np.ndarray, sample: Any, metainfo: dict[str, Any], boxes: bool) -> np.ndarray:
-    """The picture with the labelled joints in the data set's colours (COCO: the left side green, the right orange)."""
-    image = picture.copy() if boxes else _enlarged(picture)
-    factor = image.shape[0] / picture.shape[0]
+def _joints(sample: PoseDataSample) -> tuple[np.ndarray, np.ndarray]:
+    """Joints (N, K, 2) in pixels of the image, and (N, K) bool, which of them are labeled and have a place."""
     instances = sample.gt_instances
-    keypoints = np.asarray(instances.get('transformed_keypoints', instances.keypoints))[..., :2]
+    points = np.asarray(instances.get('transformed_keypoints', instances.keypoints), float)[..., :2]
     visible = np.asarray(instances.keypoints_visible)
-    # the centre of pixel i becomes the centre of its block; OpenCV takes sixteenths of a pixel
-    points = np.rint(((keypoints + 0.5) * factor - 0.5) * 16).astype(int)
-    labelled = (visible[..., 0] if visible.ndim == 3 else visible) > 0
-    size = max(2, image.shape[0] // 250)
-    style = dict(lineType=cv2.LINE_AA, shift=4)
-    for person, shown in zip(points.tolist(), labelled, strict=True):
-        for (start, end), color in zip(metainfo['skeleton_links'], metainfo['skeleton_link_colors'], strict=True):
-            if shown[start] and shown[end]:
-                cv2.line(image, person[start], person[end], color.tolist(), size, **style)
-        for point, color, drawn in zip(person, metainfo['keypoint_colors'], shown, strict=True):
-            if drawn:
-                cv2.circle(image, point, (size + 1) * 16, color.tolist(), cv2.FILLED, **style)
-    for left, top, right, bottom in np.rint(instances.bboxes).astype(int).tolist() if boxes else ():
-        cv2.rectangle(image, (left, top), (right, bottom), (255, 255, 255), size)
-    return image
+    labeled = is_labeled(visible[..., 0] if visible.ndim == 3 else visible) & np.isfinite(points).all(-1)
+    return np.where(labeled[..., None], points, 0), labeled
 
 
-def _enlarged(picture: np.ndarray) -> np.ndarray:
-    factor = max(1, round(_DRAWN_HEIGHT / picture.shape[0]))
-    return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-
-
-def _titled(picture: np.ndarray, title: str) -> np.ndarray:
-    return cv2.putText(picture, title, (8, 32), cv2.FONT_HERSHEY_SIMPLEX, 1, (255, 255, 255), 2, cv2.LINE_AA)
+def _target_maps(
+    sample: PoseDataSample, codec: BaseKeypointCodec, points: np.ndarray, labeled: np.ndarray
+) -> np.ndarray | None:
+    """Target maps (K, H, W), drawn by the pipeline or by the codec; None if the targets are coordinates alone."""
+    fields = sample.get('gt_fields')
+    if fields is not None and 'heatmaps' in fields:
+        maps = np.asarray(fields.heatmaps)
+    else:
+        encoded = codec.encode(points.astype(np.float32), labeled.astype(np.float32))
+        maps = encoded.get('heatmaps')
+    if maps is None or np.ndim(maps) != 3:
+        return None
+    # UDP's codec with offsets has three maps for each joint, of which the first is the joint's place
+    joints = points.shape[1]
+    return maps[::3] if len(maps) == 3 * joints else maps

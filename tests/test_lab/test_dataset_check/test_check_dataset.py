@@ -21,10 +21,11 @@ from scipy.io import savemat
 
 from mmpose_ext.lab.dataset_check import Finding, check_dataset, format_findings, has_errors
 from mmpose_ext.lab.dataset_check.codec import build_codec, check_codec, encode_decode
-from mmpose_ext.lab.dataset_check.metainfo import check_left_right, check_metainfo, mirrored_name
+from mmpose_ext.lab.dataset_check.joints import check_left_right
+from mmpose_ext.lab.dataset_check.metainfo import check_metainfo, mirrored_name
 from mmpose_ext.lab.dataset_check.records import from_coco
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CONFIG = ROOT / 'configs/dark/dark_res18_1xb32-10e_synthetic-128x96.py'
 TOOL = ROOT / 'tools/misc/check_dataset.py'
 WIDTH, HEIGHT = 160, 120
@@ -88,13 +89,13 @@ def draw(content, folder, seed):
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     for image in content['images']:
-        image = cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (WIDTH, HEIGHT))
+        pixels = cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (WIDTH, HEIGHT))
         for person in content['annotations']:
             if person['image_id'] == image['id']:
                 for x, y, flag in np.reshape(person['keypoints'], (-1, 3)):
                     if flag:
-                        cv2.circle(image, (int(x), int(y)), 3, (0, 255, 0), -1)
-        cv2.imwrite(str(folder / image['file_name']), image)
+                        cv2.circle(pixels, (int(x), int(y)), 3, (0, 255, 0), -1)
+        cv2.imwrite(str(folder / image['file_name']), pixels)
 
 
 class World:
@@ -301,7 +302,7 @@ FAULTS = {
     ),
     'json cut off': (
         lambda w: w.texts.update(train=json.dumps(w.train)[:5000]),
-        ('error', 'json', 'train', 'is not json'),
+        ('error', 'json', 'train', 'is not JSON'),
     ),
     'json of another format': (
         lambda w: w.texts.update(train='[{"joints": [], "image": "1.jpg"}]'),
@@ -336,7 +337,7 @@ FAULTS = {
         lambda w: w.train['annotations'][1].update(id=1),
         ('error', 'ids', 'train', '1 ids of annotations come more than once'),
     ),
-    'annotation id 0': (lambda w: w.val['annotations'][0].update(id=0), ('warning', 'ids', 'val', 'id 0')),
+    'annotation id 0': (lambda w: w.val['annotations'][0].update(id=0), ('info', 'ids', 'val', 'id 0')),
     'image ids as text': (
         lambda w: people(w.train, lambda p: p.update(image_id=str(p['image_id']))),
         ('error', 'image-ids', 'train', '40 of 40', 'of one type'),
@@ -461,11 +462,11 @@ FAULTS = {
     ),
     'visibility -1': (
         lambda w: joints(w.train, lambda points: put(points, (5, 2), -1)),
-        ('error', 'visibility', 'train', '40 of 680 .*-1'),
+        ('warning', 'visibility', 'train', '40 of 680 .*-1', 'not labeled'),
     ),
     'visibility a confidence': (
         lambda w: joints(w.train, lambda points: put(points, np.s_[:, 2], 0.7)),
-        ('warning', 'visibility', 'train', '0.7', 'below .5'),
+        ('info', 'visibility', 'train', '0.7', 'is labeled'),
     ),
     'a joint never labeled': (
         lambda w: joints(w.train, lambda points: put(points, 9, 0)),
