@@ -146,7 +146,7 @@ def test_lspet_person_without_a_label(lsp, capsys):
     assert people[1]['bbox'] == [0, 0, 240, 250]  # one joint has no extent
     printed = capsys.readouterr().out
     assert 'person 2 has no labeled joint and is left out' in printed
-    assert 'has 3 people, and the release 10000' in printed
+    assert 'has 3 people, and the published one 10000' in printed
 
 
 def test_nan_is_not_labeled(lsp):

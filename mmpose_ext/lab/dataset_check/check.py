@@ -155,6 +155,9 @@ class _Check:
             return
         evaluator = self.cfg.get(f'{phase}_evaluator')
         name = str(source.metainfo.get('dataset_name'))
+        if phase != 'train' and not part.test_mode:
+            advice = 'in training mode a person that cannot be loaded is replaced by a random other one'
+            report.add('warning', 'test-mode', phase, 'the dataset has no test_mode=True', advice)
         if phase != 'train':
             for file in source.ann_files or ['']:
                 report.check(phase, check_evaluator, evaluator, config, name, file, phase)

@@ -80,9 +80,6 @@ def check_evaluator(
             advice = "set headbox_file='<data_root>annotations/mpii_gt_val.mat' in the dataset"
             what = f'{kind} divides by the size of the head, and the dataset has no headbox_file'
             findings.append(Finding('error', 'evaluator', where, what, advice))
-    if not dataset.get('test_mode', False):
-        advice = 'in training mode a person that cannot be loaded is replaced by a random other one'
-        findings.append(Finding('warning', 'test-mode', where, 'the dataset has no test_mode=True', advice))
     return findings
 
 

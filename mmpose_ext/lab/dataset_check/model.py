@@ -12,8 +12,8 @@ from mmpose.utils.typing import ConfigType
 from mmpose_ext.checkpoint import load_fitting_weights
 from mmpose_ext.registry import MODELS
 
-from .findings import Finding, percent
-from .samples import Item, describe_error
+from .findings import Finding, describe_error, percent
+from .samples import Item
 
 __all__ = ['build_model', 'check_loss', 'check_scores']
 

@@ -84,15 +84,20 @@ class SourceConfig(NamedTuple):
         config: Of the dataset.
         pipeline: Its transforms, followed by those of the datasets that wrap it.
         metainfo: Of the CombinedDataset around it, which names the joints of the samples; None without one.
+        test_mode: Whether it, or a dataset that wraps it, is in test mode.
     """
 
     config: ConfigType
     pipeline: list[ConfigType]
     metainfo: ConfigType | None
+    test_mode: bool
 
 
 def source_configs(
-    config: ConfigType, pipeline: Sequence[ConfigType] = (), metainfo: ConfigType | None = None
+    config: ConfigType,
+    pipeline: Sequence[ConfigType] = (),
+    metainfo: ConfigType | None = None,
+    test_mode: bool = False,
 ) -> Iterator[SourceConfig]:
     """The datasets that read files, inside of all that wrap them.
 
@@ -100,13 +105,15 @@ def source_configs(
         config: Of a dataset, or of a CombinedDataset, ConcatDataset, RepeatDataset ... of datasets.
         pipeline: The transforms of what wraps it, which run after its own.
         metainfo: Of what wraps it.
+        test_mode: Likewise.
     """
+    test_mode = test_mode or bool(config.get('test_mode', False))
     steps = [*(config.get('pipeline') or ()), *pipeline]
     inner = config.get('datasets') or ([config['dataset']] if isinstance(config.get('dataset'), Mapping) else [])
     if not inner:
-        yield SourceConfig(config, steps, metainfo)
+        yield SourceConfig(config, steps, metainfo, test_mode)
     for part in inner:
-        yield from source_configs(part, steps, metainfo or config.get('metainfo'))
+        yield from source_configs(part, steps, metainfo or config.get('metainfo'), test_mode)
 
 
 def open_source(
@@ -268,5 +275,6 @@ def extra_files(source: Source) -> dict[str, Path]:
             path = Path(value)
             joined = Path(source.config.get('data_root') or '') / path
             if not is_remote(value):
-                found[key] = joined if joined.exists() and not path.exists() else path
+                # MMPose opens a headbox_file as it is
+                found[key] = joined if key != 'headbox_file' and joined.exists() and not path.exists() else path
     return found

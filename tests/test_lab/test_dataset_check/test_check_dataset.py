@@ -327,7 +327,7 @@ FAULTS = {
     ),
     'box of three numbers': (
         lambda w: people(w.train, lambda p: p['bbox'].pop(), 4),
-        ('error', 'box', 'train', '10 of 40 annotations is not a list of 4'),
+        ('error', 'box', 'train', '10 of 40 annotations must be a list of 4 numbers'),
     ),
     'image ids twice': (
         lambda w: w.train['images'][1].update(id=1),
@@ -538,7 +538,7 @@ FAULTS = {
     ),
     'people of another category': (
         lambda w: (w.detect(), w.val['categories'][0].update(id=2), people(w.val, lambda p: p.update(category_id=2))),
-        ('error', 'bbox-category', 'val', 'the annotations have only 2', 'AP = 0'),
+        ('error', 'bbox-category', 'val', 'the annotations have only the categories 2', 'AP = 0'),
     ),
     'boxes without a score': (
         lambda w: (w.detect(), [box.pop('score') for box in w.detections]),

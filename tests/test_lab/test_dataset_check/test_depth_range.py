@@ -79,7 +79,8 @@ def test_human36m_frames_with_mpii(sample_images, tmp_path):
     )
     (tmp_path / 'config.py').write_text(config_text)
     findings = check_dataset(config, samples=9)
-    assert not has_errors(findings, strict=True), findings
+    # the frames are the same in both
+    assert {one.check for one in findings if one.level in ('warning', 'error')} == {'overlap'}, findings
     ((_, what),) = found(findings, 'depth')
     assert what.startswith('4 of 9 people have joints with a depth')
 

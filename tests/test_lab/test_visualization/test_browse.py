@@ -62,7 +62,7 @@ def test_original_pictures_have_joints_where_they_are_labelled(
 
 def test_maps_of_every_joint_by_the_tool(tiny_config: Path, tmp_path: Path, run_tool: Callable[..., str]) -> None:
     options = ('--output-dir', 'maps', '--mode', 'targets', '--number', 2, '--not-show')
-    assert '2 pictures written' in run_tool('tools/misc/browse_dataset.py', tiny_config, *options)
+    assert '2 images written' in run_tool('tools/misc/browse_dataset.py', tiny_config, *options)
     files = sorted((tmp_path / 'maps').glob('*.png'))
     assert len(files) == 2
     assert read(files[0]).shape == (3 * 512, 6 * 384, 3)  # 17 maps in rows of six
