@@ -68,7 +68,8 @@ LAYERS = {
     'mmpose_ext.lab.matlab': ('datasets', *_BELOW_MODELS),
     'mmpose_ext.lab.checkpoints': ('models', 'config', 'version', *_BELOW_MODELS),
     'mmpose_ext.lab.visualization': (
-        *('lab.ablation.report', 'apis', 'models', 'datasets', 'evaluation', 'checkpoint', 'config'),
+        *('lab.ablation.report', 'lab.dataset_check', 'apis', 'models', 'datasets'),
+        *('evaluation', 'checkpoint', 'config'),
         *_BELOW_MODELS,
     ),
     'mmpose_ext.lab.profiling': ('models', 'config', *_BELOW_MODELS),
