@@ -1,8 +1,9 @@
 """The pipeline of a config against its head and codec; nothing is run."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
 
-from mmengine.registry import Registry
 from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.registry import KEYPOINT_CODECS, MODELS
@@ -25,20 +26,29 @@ _PLAIN_CODECS = (
 )
 
 
+class ClassRegistry(Protocol):
+    """What is used of MMEngine's registries."""
+
+    def switch_scope_and_registry(self, scope: str | None) -> 'AbstractContextManager[ClassRegistry]':
+        """The registry of the config's scope."""
+
+    def get(self, key: str) -> type | None:
+        """A registered class."""
+
+
 def type_name(config: ConfigType) -> str:
     """The registered name of a config without its scope: 'DarkHeatmap'."""
     kind = config.get('type')
     return (kind if isinstance(kind, str) else getattr(kind, '__name__', str(kind))).rpartition('.')[2]
 
 
-def registered(registry: Registry, kind: str | type) -> type | None:
+def registered(registry: ClassRegistry, kind: str | type) -> type | None:
     """The class that a config's ``type`` names in the default scope, or None; a class is itself."""
     if not isinstance(kind, str):
         return kind
     # 'HeatmapHead' is MMPose's where the config's scope is, and ours where the registry is
     with registry.switch_scope_and_registry(None) as scoped:
-        found: type | None = scoped.get(kind)
-        return found
+        return scoped.get(kind)
 
 
 def predicted_joints(head: ConfigType) -> int | None:
