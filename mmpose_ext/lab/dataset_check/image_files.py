@@ -15,6 +15,7 @@ from .findings import Finding, by_share, describe_error, examples
 
 __all__ = ['ImageFiles', 'check_images', 'check_overlap', 'open_images']
 
+_COLOR = "color_type='color' of LoadImage converts gray, alpha and 16 bits; it is the default"
 _ORIENTATION = 0x0112  # EXIF's tag; 5 to 8 exchange width and height
 
 
@@ -136,17 +137,16 @@ def open_images(
         path = images.paths[index]
         try:
             image = load(path)
+            if image is None:
+                raise ValueError('no image')
         except Exception as error:  # OpenCV, Pillow and storage back ends raise what they like
             unreadable.append(f'{path}: {describe_error(error)}')
-            continue
-        if image is None:
-            unreadable.append(path)
             continue
         size = image.shape[1::-1]
         if np.isfinite(sizes[index]).all() and tuple(sizes[index]) != size:
             other_size.append((path, tuple(int(side) for side in sizes[index]), size))
         if (image.shape[2] if image.ndim == 3 else 1) != channels or image.dtype not in (np.uint8, np.float32):
-            other_kind.append((path, image))
+            other_kind.append(f'{image.dtype} of shape {image.shape} ({path})')
         sizes[index] = size
     findings = []
     if unreadable:
@@ -155,13 +155,11 @@ def open_images(
     if other_size:
         findings.append(_report_size(other_size, len(chosen), where))
     if other_kind:
-        path, image = other_kind[0]
         what = (
-            f'{len(other_kind)} of {len(chosen)} images are read as {image.dtype} of shape {image.shape} ({path}), '
+            f'{len(other_kind)} of {len(chosen)} images are read as {other_kind[0]}, '
             f'and the data preprocessor expects {channels} channels of uint8'
         )
-        advice = "color_type='color' of LoadImage converts gray, alpha and 16 bits; it is the default"
-        findings.append(Finding('error', 'image-channels', where, what, advice))
+        findings.append(Finding('error', 'image-channels', where, what, _COLOR))
     if not findings:
         findings.append(Finding('ok', 'images', where, f'{len(chosen)} images opened'))
     return sizes, findings

@@ -17,6 +17,7 @@ from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.structures import PoseDataSample
 from mmpose.utils.typing import ConfigType
 
+from mmpose_ext.functional import check_choice
 from mmpose_ext.lab.dataset_check.findings import describe_error
 from mmpose_ext.lab.dataset_check.pipeline import type_name
 from mmpose_ext.lab.dataset_check.records import is_labeled
@@ -82,17 +83,15 @@ def browse(
     Raises:
         ValueError: If an argument is out of range, or nobody can be drawn.
     """
-    for name, value, allowed in (('phase', phase, PHASES), ('mode', mode, MODES)):
-        if value not in allowed:
-            raise ValueError(f"'{name}' must be one of {', '.join(allowed)}, got {value!r}")
+    check_choice('phase', phase, PHASES)
+    check_choice('mode', mode, MODES)
     cfg = Config.fromfile(config)
     cfg.merge_from_dict(dict(cfg_options or {}))
     init_default_scope(cfg.get('default_scope', 'mmpose'))
-    dataset = cfg[f'{phase}_dataloader'].dataset
-    people = _original(dataset, number) if mode == 'original' else _transformed(dataset, number)
+    people = (_original if mode == 'original' else _transformed)(cfg[f'{phase}_dataloader'].dataset, number)
     codec = None if mode == 'original' else _build_codec((cfg.get('model') or {}).get('head') or {})
 
-    files, drawn, failed = [], 0, []
+    files, failed, drawn = [], [], 0
     for index, person in enumerate(people):
         try:
             if isinstance(person, Exception):
@@ -100,8 +99,8 @@ def browse(
             image = _draw(person, codec, mode)
             path = str(person.sample.get('img_path', ''))
         except Exception as error:  # whatever a transform, a codec or a broken annotation leads to
-            failed.append(f'{index}: {describe_error(error)}')
-            print_log(f'Person {failed[-1]}', 'current', logging.WARNING)
+            failed.append(f'person {index}: {describe_error(error)}')
+            print_log(f'Not drawn: {failed[-1]}', 'current', logging.WARNING)
             continue
         drawn += 1
         if output_dir is not None:
@@ -112,7 +111,7 @@ def browse(
         if show:
             Visualizer().show(image, Path(path).name, wait_time=show_interval)
     if failed and not drawn:
-        raise ValueError(f'none of {len(failed)} people of the {phase} dataset can be drawn; person {failed[0]}')
+        raise ValueError(f'none of {len(failed)} people of the {phase} dataset can be drawn; {failed[0]}')
     return files
 
 

@@ -85,7 +85,7 @@ def test_mmposes_way_of_targets_is_drawn_too(tiny_config: Path, tmp_path: Path) 
 
 
 def test_wrong_choices_are_named(tiny_config: Path) -> None:
-    with pytest.raises(ValueError, match="'mode' must be one of original, transformed, targets, got 'all'"):
+    with pytest.raises(ValueError, match="'mode' must be one of 'original', 'transformed', 'targets', got 'all'"):
         browse(str(tiny_config), mode='all')
-    with pytest.raises(ValueError, match="'phase' must be one of train, val, test, got 'trial'"):
+    with pytest.raises(ValueError, match="'phase' must be one of 'train', 'val', 'test', got 'trial'"):
         browse(str(tiny_config), phase='trial')
