@@ -78,12 +78,12 @@ def test_the_teacher_is_a_config_of_ours(leaf: Path) -> None:
 def test_the_pair_fits(leaf: Path) -> None:
     """It builds; where maps are learned, the peaks of labels and teacher are equally wide."""
     model = shapes_of(load(leaf))
-    if model.via == 'maps':
+    if model.learn == 'maps':
         assert peak_width(model.head) == pytest.approx(peak_width(model._teacher.head))
     assert model._matched.all()
     if leaf.stem in PAIRS:
         codec = model.teacher.head.decoder
-        found = (model.via, type(model.teacher.backbone).__name__, tuple(codec.heatmap_size), tuple(codec.input_size))
+        found = (model.learn, type(model.teacher.backbone).__name__, tuple(codec.heatmap_size), tuple(codec.input_size))
         assert found == PAIRS[leaf.stem]
 
 
@@ -101,7 +101,7 @@ def test_a_step_of_every_pair(leaf: Path) -> None:
     cfg = load(leaf)
     narrow(cfg)
     model = MODELS.build(dict(cfg.model, alpha=1.0)).train()
-    model._teacher.trained = True
+    model._teacher.loaded = True
     batch = pseudo_collate([Compose(cfg.train_dataloader.dataset.pipeline[1:])(fake_person(metainfo_of(cfg)))])
     losses = model(**model.data_preprocessor(batch, True), mode='loss')
     stages = cfg.model.backbone.get('num_stacks', 1)

@@ -85,14 +85,15 @@ LAYERS = {
     'mmpose_ext.visualization': ('runtime', 'registry'),
     'mmpose_ext.runtime': (),
     'mmpose_ext.models.distillers': (
-        *('models.heads', 'models.losses', 'models.layers', 'models.utils', 'checkpoint', 'config'),
+        *('models.heads', 'models.losses', 'models.layers', 'models.utils', 'codecs', 'checkpoint', 'config'),
         *_BELOW_MODELS,
     ),
-    'mmpose_ext.models.heads': ('models.losses', 'models.layers', 'models.utils', *_BELOW_MODELS),
+    'mmpose_ext.models.heads': ('models.losses', 'models.layers', 'models.utils', 'codecs', *_BELOW_MODELS),
     'mmpose_ext.models.backbones': ('models.layers', 'models.utils', *_BELOW_MODELS),
     'mmpose_ext.models.losses': ('models.layers', *_BELOW_MODELS),
     'mmpose_ext.models.layers': _BELOW_MODELS,
-    'mmpose_ext.models.utils': _BELOW_MODELS,
+    # codecs: the protocol, of which these are the other side
+    'mmpose_ext.models.utils': ('codecs', *_BELOW_MODELS),
     'mmpose_ext.models': ('models',),
     'mmpose_ext.codecs': ('functional', 'registry'),
     'mmpose_ext.datasets': ('functional', 'registry'),
@@ -293,8 +294,18 @@ PUBLIC = {
         'volume_square_error',
         'weighted_reduce',
     ],
-    'mmpose_ext.codecs': ['DarkHeatmap', 'IntegralLabel', 'RegressionLabel'],
     'mmpose_ext.engine': ['DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'],
+    'mmpose_ext.codecs': [
+        'DarkHeatmap',
+        'Encoded',
+        'IntegralLabel',
+        'KeypointCodec',
+        'Keypoints',
+        'MMPoseCodec',
+        'MapFormat',
+        'RegressionLabel',
+        'keypoint_codec',
+    ],
     'mmpose_ext.evaluation': ['CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'],
     'mmpose_ext.lab.checkpoints': ['convert_checkpoint'],
     'mmpose_ext.lab.dataset_converters': ['convert_flic', 'convert_lsp'],
@@ -317,7 +328,10 @@ PUBLIC = {
     'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass'],
     'mmpose_ext.models.distillers': ['PoseDistiller'],
     'mmpose_ext.models.heads': [
+        'AdjustTargets',
         'BaseHead',
+        'Features',
+        'HeadStep',
         'HeatmapHead',
         'IntegralHead',
         'IntegralHead3D',
@@ -326,6 +340,8 @@ PUBLIC = {
         'MultiStageHead',
         'RLEHead',
         'RegressionHead',
+        'Samples',
+        'StageMaps',
     ],
     'mmpose_ext.models.losses': [
         'CoordinateLoss',
@@ -352,6 +368,9 @@ PUBLIC = {
         'residual_modules',
     ],
     'mmpose_ext.models.utils': [
+        'SampleKeypoints',
+        'Targets',
+        'average_keypoints',
         'average_maps',
         'average_points',
         'average_scores',
@@ -359,6 +378,8 @@ PUBLIC = {
         'gather_keypoints',
         'gather_stage_targets',
         'gather_targets',
+        'labeled_joints',
+        'mask_joints',
         'needed_targets',
     ],
 }
@@ -370,7 +391,12 @@ def test_public_names(name):
     assert sorted(module.__all__) == sorted(PUBLIC[name])
     for item in module.__all__:
         assert getattr(module, item) is not None
-        assert item.startswith('__') or item in ('heads',) or item.isupper() or getattr(module, item).__doc__, item
+        assert (
+            item.startswith('__')
+            or item in ('heads', 'AdjustTargets')
+            or item.isupper()
+            or getattr(module, item).__doc__
+        ), item
 
 
 # ---------------------------------------------------------------------------------------------

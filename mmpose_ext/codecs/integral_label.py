@@ -1,17 +1,20 @@
 """Coordinates and, for a loss on the maps, one of three kinds of target maps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mmpose_ext.functional import (
     check_choice,
     check_positive,
+    check_shape,
     check_size,
     disk_targets,
     gaussian_targets,
     gaussian_vectors,
+    heatmap_to_normalized,
     input_to_heatmap,
     normalized_to_heatmap,
     one_hot_targets,
@@ -19,11 +22,14 @@ from mmpose_ext.functional import (
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
+from .base import Encoded, Keypoints, MapFormat, one_tensor
+from .maxima import refined_maxima
 from .regression_label import RegressionLabel
 
 __all__ = ['IntegralLabel']
 
-DECODINGS = ('integral', 'argmax', 'shift', 'dark')
+# the last one is for maps, not for volumes
+_DECODINGS = ('integral', 'argmax', 'shift', 'dark')
 
 
 @KEYPOINT_CODECS.register_module()
@@ -32,26 +38,26 @@ class IntegralLabel(RegressionLabel):
 
     Args:
         input_size: (w, h) of the network input in pixels.
-        heatmap_size: (W, H) of the heat maps in cells.
-        heatmap_type: 'gaussian' (H1: centred on the exact place, with a maximum of 1), 'one_hot' (H2: 1 in the nearest
-            cell), 'disk' (H3: 1 in the cells around the joint), or None: coordinates only, as for I*.
+        heatmap_size: (W, H) of the heatmaps in cells.
+        heatmap_type: 'gaussian' (H1: centered on the exact position, with a maximum of 1), 'one_hot' (H2: 1 in the
+            nearest cell), 'disk' (H3: 1 in the cells around the keypoint), or None: coordinates only, as for I*.
         sigma: Standard deviation of the Gaussian in cells; the paper's is 1.
-        radius: Of the disk in input pixels. The paper says "within 15 pixels" without saying of what; the two works
-            that it follows (G-RMI and DeeperCut) measure in the picture that the network sees, and so does this.
-            With inputs of 256x256 and maps of 64x64 that is 3.75 cells.
+        radius: Radius of the disk in input pixels. The paper says "within 15 pixels" and does not say of which image.
+            The two works that it follows (G-RMI and DeeperCut) measure in the image that the network sees, and so does
+            this class. With inputs of 256x256 and maps of 64x64, 15 pixels are 3.75 cells.
         depth_size: Cells D of the volumes on depth; None: maps. A target volume is the outer product of a map and of a
-            vector on depth, which are the targets here. There are no volumes of H3.
-        depth_range: Millimetres of depth that the volumes reach over, see :class:`RegressionLabel`; given with
-            ``depth_size``.
-        decoding: How a joint is found: 'integral', the expectation that the head computes, or the maximum of its maps
-            or volumes with 'argmax', 'shift' (a quarter of a cell) or, for maps, 'dark' (without modulation).
+            vector on depth; these two are the targets here. There are no volumes of H3.
+        depth_range: Millimeters of depth that the volumes reach over, see :class:`RegressionLabel`; given together
+            with ``depth_size``.
+        decoding: How a keypoint is found: 'integral', the expectation that the head computes, or as the maximum of its
+            maps or volumes with 'argmax', 'shift' (a quarter of a cell) or, for maps alone, 'dark' (DARK's step without
+            modulation). A head that is trained by a loss on its maps alone needs one of the latter.
 
     Raises:
         ValueError: If an argument is out of range; the message names it, what is allowed and what came.
     """
 
-    field_mapping_table = dict(heatmaps='heatmaps')
-    label_mapping_table = dict(RegressionLabel.label_mapping_table, depth_vectors='depth_vectors')
+    heatmap_size: tuple[int, int]
 
     def __init__(
         self,
@@ -71,12 +77,11 @@ class IntegralLabel(RegressionLabel):
         check_positive('radius', radius)
         if (depth_size is None) is not (depth_range is None):
             raise ValueError(f"'depth_size' must be given with depth_range={depth_range!r} or not, got {depth_size!r}")
-        if depth_size is not None and not (isinstance(depth_size, int) and depth_size > 0):
+        if depth_size is not None and not (isinstance(depth_size, (int, np.integer)) and depth_size > 0):
             raise ValueError(f"'depth_size' must be a whole number > 0, got {depth_size!r}")
         if depth_size is not None and heatmap_type == 'disk':
             raise ValueError("'heatmap_type' must be 'gaussian', 'one_hot' or None with depth_size, got 'disk'")
-        allowed = DECODINGS if depth_size is None else DECODINGS[:-1]
-        check_choice('decoding', decoding, allowed)
+        check_choice('decoding', decoding, _DECODINGS if depth_size is None else _DECODINGS[:-1])
         self.decoding = decoding
         self.depth_size = depth_size
         self.heatmap_type = heatmap_type
@@ -90,24 +95,38 @@ class IntegralLabel(RegressionLabel):
             f'depth_size={self.depth_size}, depth_range={self.depth_range}, decoding={self.decoding!r})'
         )
 
+    @property
+    def decodes_maps(self) -> bool:
+        """Whether maxima of maps or volumes are decoded; False: the expectation that the head computes."""
+        return self.decoding != 'integral'
+
+    @property
+    def map_format(self) -> MapFormat | None:
+        """Maps with a maximum of 1 on the grid of this package; None without maps."""
+        if self.heatmap_type is None or self.depth_size is not None:
+            return None
+        sigma = self.sigma / self.heatmap_size[0] if self.heatmap_type == 'gaussian' else None
+        return MapFormat('cells', 1.0, sigma)
+
     def encode_batch(self, keypoints: Tensor, keypoints_visible: Tensor | None = None) -> dict[str, Tensor]:
-        """Labels of a batch on the device the keypoints are on, without a host sync.
+        """Draw the labels and maps of a batch on its device, without a host sync.
 
         Args:
-            keypoints: (B, K, 2) in input pixels, x first, or (B, K, 3) with depth in millimetres.
-            keypoints_visible: (B, K), 0 for a joint without a label; None: all have one.
+            keypoints: (B, K, 2) in input pixels, x first, or (B, K, 3) with depth in millimeters.
+            keypoints_visible: (B, K), above 0 for a labeled keypoint; None: all are labeled.
 
         Returns:
-            ``keypoint_labels`` (B, K, D) in unit coordinates, ``keypoint_weights`` (B, K) and, unless ``heatmap_type``
-            is None, ``heatmaps`` (B, K, H, W), float32. A joint outside of the picture has the weight 0 and no map.
-            With ``depth_size`` ``depth_weights`` (B, K), and ``depth_vectors`` (B, K, D cells) beside maps; the vector
-            of a joint without depth is that of the middle, whose sums a loss can take.
+            ``keypoint_labels`` (B, K, D) in normalized coordinates, ``keypoint_weights`` (B, K) and, unless
+            ``heatmap_type`` is None, ``heatmaps`` (B, K, H, W), float32. A keypoint outside of the image has the
+            weight 0 and a map of zeros. With ``depth_size`` there are ``depth_weights`` (B, K), and beside maps
+            ``depth_vectors`` (B, K, D cells). The vector of a keypoint without depth is that of the middle, so that a
+            loss can compute with it.
 
         Raises:
             ValueError: If a shape differs.
         """
         encoded = super().encode_batch(keypoints, keypoints_visible)
-        # of pixels, not of labels: rounding these twice would move a joint between two cells to either of them
+        # from pixels and not from labels: a second rounding could move a keypoint that is between two cells
         centers = input_to_heatmap(keypoints[..., :2].float(), self.input_size, self.heatmap_size)
         weights = encoded['keypoint_weights']
         if self.heatmap_type == 'gaussian':
@@ -122,8 +141,35 @@ class IntegralLabel(RegressionLabel):
             encoded['depth_vectors'] = self._depth_vectors(encoded['keypoint_labels'], encoded['depth_weights'])
         return encoded
 
+    def decode_tensors(self, encoded: Encoded, normalized: bool = False) -> Keypoints:
+        """Find the keypoints of a batch on its device, without a host sync.
+
+        Args:
+            encoded: With ``decoding='integral'`` what :meth:`RegressionLabel.decode_tensors` takes. Otherwise maps
+                (B, K, H, W) or, with ``depth_size``, volumes (B, K, D, H, W); their size may differ from the codec's.
+            normalized: Whether to return normalized coordinates; False: input pixels and millimeters.
+
+        Returns:
+            Points (B, K, 2 or 3), x first, and scores (B, K), float32.
+
+        Raises:
+            ValueError: If a shape differs.
+        """
+        if not self.decodes_maps:
+            return super().decode_tensors(encoded, normalized)
+        maps = one_tensor('encoded', encoded)
+        check_shape('encoded', maps, 'B K H W' if self.depth_size is None else 'B K D H W')
+        points, scores = refined_maxima(maps, self.decoding)
+        return super().decode_tensors(Keypoints(heatmap_to_normalized(points, maps.shape[:1:-1]), scores), normalized)
+
+    def exact_output(self, targets: Mapping[str, Tensor]) -> Encoded | None:
+        """What a network that predicts these targets exactly hands to :meth:`decode_tensors`; None without maps."""
+        if not self.decodes_maps or self.depth_size is None or 'heatmaps' not in targets:
+            return super().exact_output(targets)
+        return targets['heatmaps'][:, :, None] * targets['depth_vectors'][..., None, None]
+
     def _depth_vectors(self, labels: Tensor, weights: Tensor) -> Tensor:
-        """Vectors (B, K, cells) on depth of labels (B, K, 3)."""
+        """Target vectors (B, K, cells) on depth for labels (B, K, 3)."""
         size = self.depth_size or 0
         cells = normalized_to_heatmap(labels[..., 2:], (size,))[..., 0]
         centers = torch.where(weights > 0, cells, float(size // 2))

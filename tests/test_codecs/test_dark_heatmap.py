@@ -393,11 +393,11 @@ def test_bad_constructor_arguments(change, message):
         (
             'decode',
             (np.zeros((17, 48, 64)),),
-            r"'encoded' must have shape \(K, H, W\) with .*W=48.*H=64.*\(17, 48, 64\)",
+            r"'encoded' must have shape \(B, K, H, W\) with .*W=48.*H=64.*\(1, 17, 48, 64\)",
         ),
-        ('decode', (np.zeros((64, 48)),), r"'encoded' must have shape \(K, H, W\).* got shape \(64, 48\)"),
-        ('batch_decode', (torch.zeros(2, 17, 32, 24),), r"'batch_encoded' must .* \(B, K, H, W\).*\(2, 17, 32, 24\)"),
-        ('batch_decode', (torch.zeros(17, 64, 48),), r"'batch_encoded' must .*, got shape \(17, 64, 48\)"),
+        ('decode', (np.zeros((64, 48)),), r"'encoded' must have shape \(B, K, H, W\).* got shape \(1, 64, 48\)"),
+        ('batch_decode', (torch.zeros(2, 17, 32, 24),), r"'encoded' must .* \(B, K, H, W\).*\(2, 17, 32, 24\)"),
+        ('batch_decode', (torch.zeros(17, 64, 48),), r"'encoded' must .*, got shape \(17, 64, 48\)"),
     ],
 )
 def test_bad_arrays(method, arguments, message):

@@ -48,6 +48,7 @@ def test_signature_is_the_agreed_one():
         radius=15.0,
         depth_size=None,
         depth_range=None,
+        decoding='integral',
     )
 
 
@@ -274,7 +275,7 @@ def test_bad_constructor_arguments(change, message):
     [
         ('encode', (np.zeros((2, 17, 2)),), r"'keypoints' must have shape \(1, K, 2\), got shape \(2, 17, 2\)"),
         ('encode_batch', (torch.zeros(17, 2),), r"'keypoints' must have shape \(B, K, 2\), got shape \(17, 2\)"),
-        ('batch_decode', (torch.zeros(2, 17, 16, 24),), r"'batch_coords' must have .*, got shape \(2, 17, 16, 24\)"),
+        ('batch_decode', (torch.zeros(2, 17, 16, 24),), r"'encoded' must have .*, got shape \(2, 17, 16, 24\)"),
     ],
 )
 def test_bad_arrays(method, arguments, message):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from helpers import random_keypoints
 
-from mmpose_ext.codecs import IntegralLabel, RegressionLabel
+from mmpose_ext.codecs import IntegralLabel, Keypoints, RegressionLabel
 from mmpose_ext.functional import render_gaussians
 
 INPUT, HEATMAP, DEPTH = (96, 128), (24, 32), dict(depth_size=8, depth_range=2000.0)
@@ -82,9 +82,14 @@ def test_what_was_encoded_is_decoded_in_pixels_and_millimetres(codec):
 
 
 @each_codec
-def test_lengths_have_no_place(codec):
-    lengths = torch.tensor([[[0.1, 0.2, 0.05]]])
-    np.testing.assert_allclose(codec.batch_lengths(lengths), [[[[9.6, 25.6, 100]]]], rtol=1e-6)
+def test_sigmas_are_lengths(codec):
+    """They are scaled as points are, and not moved: half of the depth range is no part of them."""
+    points, scores, sigmas = torch.full((1, 1, 3), 0.5), torch.ones(1, 1), torch.tensor([[[0.1, 0.2, 0.05]]])
+    found = codec.decode_tensors(Keypoints(points, scores, sigmas))
+    np.testing.assert_allclose(found.sigmas, [[[9.6, 25.6, 100]]], rtol=1e-6)
+    np.testing.assert_allclose(found.points, [[[48, 64, 0]]], atol=1e-4)
+    kept = codec.decode_tensors(Keypoints(points, scores, sigmas), normalized=True)
+    assert (kept.sigmas == sigmas).all() and (kept.points == points).all()
 
 
 def test_mmposes_rle_head_passes_sigmas_behind():

@@ -214,19 +214,19 @@ def test_bad_constructor_arguments(size):
             (torch.zeros(3, 17, 2), torch.ones(3, 17, 2)),
             r"'keypoints_visible' must have shape \(B, K\) with B=3, K=17, got shape \(3, 17, 2\)",
         ),
-        ('decode', (np.zeros((3, 17, 2)),), r"'encoded' must have shape \(1, K, 2\), got shape \(3, 17, 2\)"),
-        ('decode', (np.zeros((17, 3)),), r"'encoded' must have shape \(1, K, 2\), got shape \(1, 17, 3\)"),
+        ('decode', (np.zeros((3, 17, 2)),), r"'encoded' must have shape \(B, K, 2\), got shape \(1, 3, 17, 2\)"),
+        ('decode', (np.zeros((17, 3)),), r"'encoded' must have shape \(B, K, 2\), got shape \(1, 17, 3\)"),
         (
             'decode',
             (np.zeros((17, 2)), np.zeros(16)),
-            r"'scores' must have shape \(1, K\) with K=17, got shape \(1, 16\)",
+            r"'scores' must have shape \(B, K\) with B=1, K=17, got shape \(1, 16\)",
         ),
-        ('batch_decode', (torch.zeros(2, 17, 4),), r"'batch_coords' must have shape \(B, K, 2\).*\(2, 17, 4\)"),
-        ('batch_decode', (torch.zeros(2, 3, 17, 2),), r"'batch_coords' must have .*, got shape \(2, 3, 17, 2\)"),
+        ('batch_decode', (torch.zeros(2, 17, 4),), r"'encoded' must have shape \(B, K, 2\).*\(2, 17, 4\)"),
+        ('batch_decode', (torch.zeros(2, 3, 17, 2),), r"'encoded' must have .*, got shape \(2, 3, 17, 2\)"),
         (
             'batch_decode',
             (torch.zeros(2, 17, 2), torch.zeros(17)),
-            r"'batch_scores' must have shape \(B, K\) with B=2, K=17, got shape \(17,\)",
+            r"'scores' must have shape \(B, K\) with B=2, K=17, got shape \(17,\)",
         ),
     ],
 )
@@ -245,7 +245,7 @@ def test_decodes_what_mmposes_rle_head_passes():
         np.testing.assert_allclose(found[n], points, rtol=1e-6)
         np.testing.assert_allclose(scores[n], confidences, atol=1e-6)
     given = torch.rand(3, 17)
-    with pytest.raises(ValueError, match=r"'batch_coords' must have shape \(B, K, 2\), got shape \(3, 17, 4\)"):
+    with pytest.raises(ValueError, match=r"'encoded' must have shape \(B, K, 2\), got shape \(3, 17, 4\)"):
         RegressionLabel(INPUT).batch_decode(outputs, given)
 
 

@@ -6,17 +6,27 @@ from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.functional import check_choice
 from mmpose_ext.registry import DATASETS
 
-__all__ = ['Joints', 'dataset_metainfo', 'joints_of', 'match_joints', 'named_metainfo']
+__all__ = ['Joints', 'Metainfo', 'dataset_metainfo', 'joints_of', 'match_joints', 'named_metainfo']
+
+# MMPose's meta information of a dataset
+Metainfo = Mapping[str, Any]
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 class Joints(NamedTuple):
-    """The joints of a model: how many its head has, their names and their data set's name, None if not known."""
+    """The joints of a model.
+
+    Args:
+        number: How many the head has.
+        names: Their names; None if not known.
+        dataset: Name of their dataset; None if not known.
+    """
 
     number: int
     names: tuple[str, ...] | None
@@ -24,31 +34,35 @@ class Joints(NamedTuple):
 
     def __str__(self) -> str:
         names = 'unknown names' if self.names is None else ', '.join(self.names)
-        return f'{self.number} joints ({self.dataset or "unknown data set"}: {names})'
+        return f'{self.number} joints ({self.dataset or "unknown dataset"}: {names})'
 
 
-def joints_of(head: Any, metainfo: Mapping[str, Any] | None) -> Joints:
+def joints_of(kind: str, count: int | None, metainfo: Metainfo | None) -> Joints:
     """Joints of a head, named by MMPose's parsed meta information.
 
+    Args:
+        kind: Name of the head's class, for messages.
+        count: Number of the head's joints; None: as many as there are names.
+        metainfo: Meta information, or None.
+
     Raises:
-        ValueError: If the head has another number of joints than there are names.
+        ValueError: If the head has another number of joints than there are names, or nothing tells how many.
     """
     names = dataset = None
-    count = getattr(head, 'num_joints', None) or getattr(head, 'out_channels', None)
     if metainfo:
         names = tuple(metainfo['keypoint_id2name'][n] for n in range(metainfo['num_keypoints']))
         dataset = metainfo.get('dataset_name')
         count = count or len(names)
     if count is None:
-        raise ValueError(f"'metainfo' must name the joints of a {type(head).__name__}, got none")
+        raise ValueError(f"'metainfo' must name the joints of a {kind}, got none")
     joints = Joints(count, names, dataset)
     if names is not None and len(names) != count:
-        raise ValueError(f"'metainfo' must name the {count} joints of the {type(head).__name__}, got {joints}")
+        raise ValueError(f"'metainfo' must name the {count} joints of the {kind}, got {joints}")
     return joints
 
 
-def named_metainfo(metainfo: Any, name: str = 'metainfo') -> Any:
-    """Meta information as it is given, or that of a data set's class, by the name of the class.
+def named_metainfo(metainfo: Metainfo | str | None, name: str = 'metainfo') -> Metainfo | None:
+    """Meta information as it is given, or the meta information of a dataset's class, by the name of the class.
 
     Args:
         metainfo: A mapping, None, or for example 'CocoDataset' or 'mmpose_ext.LspDataset'.
@@ -60,22 +74,29 @@ def named_metainfo(metainfo: Any, name: str = 'metainfo') -> Any:
     if not isinstance(metainfo, str):
         return metainfo
     kind = DATASETS.get(metainfo)
-    if not getattr(kind, 'METAINFO', None):
-        raise ValueError(f"'{name}' must be meta information or the name of a data set's class, got {metainfo!r}")
-    return dict(kind.METAINFO)
+    found = _class_metainfo(kind)
+    if not found:
+        raise ValueError(f"'{name}' must be meta information or the name of a dataset's class, got {metainfo!r}")
+    return dict(found)
 
 
-def dataset_metainfo(config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Parsed meta information of the data that a whole config trains, or else tests, with; None without any."""
+def _class_metainfo(kind: type | None) -> Metainfo | None:
+    """Meta information of a dataset's class; None if there is none."""
+    # classes of several libraries share the registry, and not every one has meta information
+    return getattr(kind, 'METAINFO', None)
+
+
+def dataset_metainfo(config: ConfigType) -> Metainfo | None:
+    """Parsed meta information of the dataset that a whole config trains with or, without one, tests with."""
     for loader in _LOADERS:
         dataset = (config.get(loader) or {}).get('dataset')
-        while dataset:  # wrappers have another one inside
+        while dataset:  # wrappers hold another dataset
             found = dataset.get('metainfo')
             kind = DATASETS.get(dataset['type']) if isinstance(dataset.get('type'), str) else dataset.get('type')
-            found = found or getattr(kind, 'METAINFO', None)
+            found = found or _class_metainfo(kind)
             if found:
                 with warnings.catch_warnings():
-                    warnings.simplefilter('ignore')  # MMPose's files are found by a second look, with a warning
+                    warnings.simplefilter('ignore')  # MMPose warns while it looks for its own files
                     return parse_pose_metainfo(dict(found))
             dataset = dataset.get('dataset')
     return None
@@ -84,18 +105,19 @@ def dataset_metainfo(config: Mapping[str, Any]) -> dict[str, Any] | None:
 def match_joints(student: Joints, teacher: Joints, unmatched: str = 'refuse') -> list[int | None]:
     """For each joint of the student the teacher's joint of the same name.
 
-    Without names on one side the joints are taken to be the same if there are as many of them.
+    If one of the two has no names, their joints are taken to be the same, and must be equally many.
 
     Args:
-        student: Those to be taught.
-        teacher: Those to learn from.
-        unmatched: What becomes of a joint that the teacher has not: 'refuse', or 'labels', learn it from labels alone.
+        student: The student's joints.
+        teacher: The teacher's joints.
+        unmatched: What to do with a joint that the teacher does not have: 'refuse', or 'labels': learn it from labels
+            alone.
 
     Returns:
-        Indices of the teacher's joints, None for one that it has not.
+        Indices of the teacher's joints, None for a joint that it does not have.
 
     Raises:
-        ValueError: If no joint, or with 'refuse' not every one, is matched; both sides are named.
+        ValueError: If no joint, or with 'refuse' not every joint, is matched; the message names both sides.
     """
     check_choice('unmatched_joints', unmatched, ('refuse', 'labels'))
     both = f'the student has {student}, the teacher {teacher}'

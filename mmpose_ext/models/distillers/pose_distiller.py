@@ -1,35 +1,37 @@
 """A student that learns from its labels and from a teacher, and is a plain student everywhere else."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from functools import partial
 from logging import WARNING
-from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import print_log
 from mmpose.models.pose_estimators import TopdownPoseEstimator
+from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_choice, normalized_to_input, resample
-from mmpose_ext.models.heads import BaseHead, MultiStageHead
+from mmpose_ext.functional import check_choice, resample
+from mmpose_ext.models.heads import HeadStep, Samples
+from mmpose_ext.models.utils import Targets, labeled_joints
 from mmpose_ext.registry import MODELS
 
-from .grids import map_grid, peak_width
-from .joints import joints_of, match_joints, named_metainfo
-from .recording import labelled_joints, recorded, scaled
+from .heads import DistilledHead, distilled_head
+from .joints import Metainfo, joints_of, match_joints, named_metainfo
 from .teacher import Teacher
 
 __all__ = ['PoseDistiller']
+
+# by name; some heads of MMPose return a list under one
+Losses = dict[str, Tensor | list[Tensor]]
 
 
 @MODELS.register_module()
 class PoseDistiller(TopdownPoseEstimator):
     """Fast pose distillation (Zhang et al., "Fast Human Pose Estimation", CVPR 2019) of any pair of networks.
 
-    ``L = alpha * L_pd + (1 - alpha) * L_gt`` (equation 5), with the losses of the student's head as L_gt. A student's
-    config becomes that of a distilled one by::
+    ``L = alpha * L_pd + (1 - alpha) * L_gt`` (equation 5), with the losses of the student's head as L_gt. These lines
+    make the config of a student that of a distilled one::
 
         model = dict(
             type='mmpose_ext.PoseDistiller',
@@ -38,90 +40,105 @@ class PoseDistiller(TopdownPoseEstimator):
 
     The student is the model itself. The teacher is held outside of the tree of modules: it follows the model to other
     devices and types, but it is in no checkpoint, optimizer, average or distributed wrapper and never in training mode,
-    and it does not change the random numbers that the student starts from. Checkpoints are those of the plain student.
+    and building it does not change the student's initial weights. Checkpoints are those of the plain student.
     Copies of the model share the teacher. Its checkpoint is read when training starts, and not for a test.
 
     How the student learns:
 
-    - 'maps': cell by cell, where both put out maps with the same meaning. The teacher's maps of its last stage are
-      brought to the size of the student's, of every stage that has a loss.
-    - 'points': the teacher's joints are the labels of the student's own codec and loss, weighted by the teacher's
-      confidence. So a heat map teaches integral regression or RLE, and the other way round; the student's head is one
-      of this package.
+    - 'maps': cell by cell, where both put out maps with the same meaning (``KeypointCodec.map_format``). The maps of
+      the teacher's last stage are resampled to the size of the student's maps, of every stage that has a loss.
+    - 'points': the teacher's joints, as its codec decodes them, are the labels of the student's own codec and loss,
+      weighted by the teacher's confidence. So heatmaps teach integral regression or RLE, and the other way round; the
+      student's head and codec have to be of this package, or derived from its base classes.
 
-    The teacher's pictures are made of the student's: normalised and resized as the teacher has learned them. Both must
-    have the same ratio of width to height. Joints are matched by name: those of the student are given by ``metainfo``
-    (MMPose's argument), those of the teacher by ``teacher.metainfo``, its model or its config's data set. Without names
-    there have to be as many; if the pictures are then of another data set than the teacher's, the first step says so.
+    The teacher's images are made of the student's: normalized and resized as the teacher has learned them. Both must
+    have the same ratio of width to height. Joints are matched by name. ``metainfo`` (MMPose's argument) names the
+    student's joints; ``teacher.metainfo``, the teacher's model or the dataset of its config name the teacher's.
+    Without names both must have equally many joints; if the images are of another dataset than the teacher's, the first
+    step raises an error.
 
     Args:
-        *args: Those of MMPose's ``TopdownPoseEstimator``.
+        backbone: Config of the backbone.
+        neck: Config of the neck, or None.
+        head: Config of the head.
+        train_cfg: MMPose's.
+        test_cfg: MMPose's.
+        data_preprocessor: Config of the preprocessor.
+        init_cfg: MMEngine's initialization config.
+        metainfo: MMPose's, or the name of a dataset's class that has it, such as 'mmpose_ext.LspDataset'.
         teacher: ``dict(config=..., checkpoint=..., metainfo=...)`` with the file of a config, or its name below
-            ``configs/``, a whole config or that of a model; or the config of a model with ``checkpoint``; or a trained
-            model. A local file is read as the checkpoint, and nothing in it is run. The checkpoint may be left out for
-            a test.
-        alpha: Share of the teacher, 0 to 1. With 1 labels are not used at all, and need not be there.
-        alpha_unlabeled: Share of the teacher in pictures without any labelled joint.
-        via: 'maps', 'points', or 'auto': maps where both have them.
+            ``configs/``, a whole config or the config of a model; or the config of a model with ``checkpoint``; or a
+            trained model. The checkpoint is a local file; no code in it is run. It may be missing for a test.
+        alpha: Share of the teacher, 0 to 1. With 1 labels are not used at all, and may be missing.
+        alpha_unlabeled: Share of the teacher in images without any labeled joint.
+        learn: 'maps', 'points', or 'auto': maps where both have maps of the same meaning.
         loss_pd: Config of the loss of maps, called with (maps, the teacher's maps, weights); default
-            ``HeatmapDistillationLoss``, a mean square.
-        label_weights: Weight joints by their labels in L_pd, too, as the released program does. False: joints without
-            a label learn from the teacher, as the paper argues (section 3.2).
-        unmatched_joints: What becomes of joints that the teacher has not: 'refuse', or 'labels', learn them from labels
-            alone.
-        metainfo: MMPose's, or the name of a data set's class that has it, as 'mmpose_ext.LspDataset'.
-        **kwargs: As ``args``.
+            ``HeatmapDistillationLoss``, a mean squared error.
+        label_weights: Weight joints by their labels in L_pd, too, as the official implementation does. False: joints
+            without a label learn from the teacher, as the paper argues (section 3.2).
+        unmatched_joints: What to do with joints that the teacher does not have: 'refuse', or 'labels': learn them from
+            labels alone.
 
     Raises:
-        ValueError: If an argument is out of range or the two do not fit; both sides are named.
+        ValueError: If an argument is out of range or the two do not fit; the message names both sides.
     """
 
     def __init__(
         self,
-        *args: Any,
-        teacher: Mapping[str, Any] | nn.Module,
+        backbone: ConfigType,
+        neck: OptConfigType = None,
+        head: OptConfigType = None,
+        train_cfg: OptConfigType = None,
+        test_cfg: OptConfigType = None,
+        data_preprocessor: OptConfigType = None,
+        init_cfg: OptMultiConfig = None,
+        metainfo: Metainfo | str | None = None,
+        *,
+        teacher: ConfigType | nn.Module,
         alpha: float = 0.5,
         alpha_unlabeled: float = 1.0,
-        via: str = 'auto',
-        loss_pd: Mapping[str, Any] | None = None,
+        learn: str = 'auto',
+        loss_pd: OptConfigType = None,
         label_weights: bool = False,
         unmatched_joints: str = 'refuse',
-        metainfo: Mapping[str, Any] | str | None = None,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, metainfo=named_metainfo(metainfo), **kwargs)
-        for name, value in dict(alpha=alpha, alpha_unlabeled=alpha_unlabeled).items():
-            if not (isinstance(value, (int, float)) and 0 <= value <= 1):
-                raise ValueError(f"'{name}' must be a number from 0 to 1, got {value!r}")
+        names = named_metainfo(metainfo)
+        super().__init__(backbone, neck, head, train_cfg, test_cfg, data_preprocessor, init_cfg, names)
+        _check_share('alpha', alpha)
+        _check_share('alpha_unlabeled', alpha_unlabeled)
         self.alpha = alpha
         self.alpha_unlabeled = alpha_unlabeled
         self.label_weights = label_weights
-        # no module, so that it is none of this one's
+        # not a module, so that it is not a part of this one
         self._teacher = Teacher(teacher)
         self._teacher.adapt(self.data_preprocessor)
-        self._joints = joints_of(self.head, self.metainfo)
+        self._joints = joints_of(type(self.head).__name__, self._student.num_joints, self.metainfo)
         matches = match_joints(self._joints, self._teacher.joints, unmatched_joints)
         self._matched = np.array([match is not None for match in matches])
         self._indices = [match or 0 for match in matches]
         self._check_axes()
         self._check_input_size()
-        self.via = self._choose(via)
-        if self.via == 'points' and loss_pd is not None:
+        self.learn = self._choose(learn)
+        if self.learn == 'points' and loss_pd is not None:
             raise ValueError(f"'loss_pd' must be None where points are learned: the head's loss is, got {loss_pd}")
         self.loss_pd = MODELS.build(dict(loss_pd or dict(type='mmpose_ext.HeatmapDistillationLoss')))
-        self._seen = False
+        self._started = False
 
     @property
     def teacher(self) -> nn.Module:
         """The frozen network."""
         return self._teacher.model
 
-    def _apply(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    @property
+    def _student(self) -> DistilledHead:
+        return distilled_head(self.head)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         self._teacher.apply(fn)
-        return super()._apply(fn, *args, **kwargs)
+        return super()._apply(fn, recurse)
 
     def init_weights(self) -> None:
-        """Initialise the student, and load the teacher: both is done at the start of a training and not for a test.
+        """Initialize the student and load the teacher, at the start of a training and not for a test.
 
         Raises:
             ValueError: If the teacher has no checkpoint, or not one that fits.
@@ -129,11 +146,11 @@ class PoseDistiller(TopdownPoseEstimator):
         self._teacher.load()
         super().init_weights()
 
-    def loss(self, inputs: Tensor, data_samples: Any) -> dict[str, Tensor]:
+    def loss(self, inputs: Tensor, data_samples: Samples) -> Losses:
         """Losses of a batch.
 
         Args:
-            inputs: Pictures (B, 3, h, w).
+            inputs: Images (B, 3, h, w).
             data_samples: B samples of one person each.
 
         Returns:
@@ -141,108 +158,93 @@ class PoseDistiller(TopdownPoseEstimator):
             points, ``pd.<the head's name>``, times ``alpha``.
 
         Raises:
-            ValueError: If the teacher cannot be loaded, or knows another data set.
+            ValueError: If the teacher cannot be loaded, or knows another dataset.
         """
-        if not self._seen:
+        if not self._started:
             self._check_dataset(data_samples)
             self._teacher.load()
-            self._seen = True
-        labels = np.stack([labelled_joints(sample, len(self._indices)) for sample in data_samples])
-        changes = dict(forward=None, interpret=None, targets=partial(self._weigh_unlabeled, labels=labels))
-        with ExitStack() as stack:
-            results = {name: stack.enter_context(recorded(self.head, name, changes[name])) for name in changes}
-            if self.alpha < 1:
-                losses = super().loss(inputs, data_samples)
-            else:
-                losses = {}
-                outputs = self.head.forward(self.extract_feat(inputs))
-                if self.via == 'points':
-                    self.head.interpret(outputs)
-        for name in losses:
-            if 'loss' in name:
-                losses[name] = scaled(losses[name], 1 - self.alpha)
-        weights = self._weights(inputs, labels, results['targets'])
-        if weights is None:
+            self._started = True
+        labeled = np.array([labeled_joints(sample, len(self._indices)) for sample in data_samples], bool)
+        labeled = labeled.reshape(len(data_samples), len(self._indices))
+        feats = self.extract_feat(inputs)
+        if self.alpha < 1:
+            adjust = partial(self._discount_unlabeled, labeled=labeled)
+            step = self._student.step(feats, data_samples, self.train_cfg, adjust)
+            joint_weights = self._student.joint_weights(step.targets)
+        else:
+            step, joint_weights = HeadStep(self._student.outputs(feats), None, {}), None
+        losses: Losses = {
+            name: _scaled(value, 1 - self.alpha) if 'loss' in name else value for name, value in step.losses.items()
+        }
+        weights = self._weights(inputs.device, labeled, joint_weights)
+        if weights is None and losses:
             return losses
-        if self.via == 'maps':
-            return losses | self._map_losses(results['forward'][0], self._teacher.maps(inputs), weights)
+        if weights is None:
+            weights = inputs.new_zeros(labeled.shape)
+        if self.learn == 'maps':
+            return losses | self._map_losses(step.outputs, self._teacher.maps(inputs), weights)
         points, scores = self._teacher.points(inputs, data_samples)
-        return losses | self._point_losses(results['interpret'][0], points, scores, weights)
+        points, weights = points[:, self._indices], weights * scores[:, self._indices]
+        values = self._student.point_losses(step.outputs, points, weights)
+        return losses | {f'pd.{name}': value for name, value in values.items()}
 
-    def _weigh_unlabeled(self, targets: Any, labels: np.ndarray) -> Any:
-        """Targets of one stage or several: of pictures without any label (B, K) a head's zeros count as labels do."""
-        unlabeled = ~labels.any(1)
-        if not unlabeled.any():
+    def _discount_unlabeled(self, targets: Targets, labeled: np.ndarray) -> Targets:
+        """Targets of one stage in which a map of zeros counts less for images without any labeled joint (B, K).
+
+        Heads with an ``unlabeled_weight`` train such maps as labels; here their share is that of labels in L.
+        """
+        unlabeled = ~labeled.any(1)
+        if not unlabeled.any() or 'loss_weights' not in targets:
             return targets
-        if not isinstance(targets, Mapping):
-            return [self._weigh_unlabeled(stage, labels) for stage in targets]
-        if 'loss_weights' not in targets:
-            return targets  # and what has no label has no weight
         shares = np.where(unlabeled, (1 - self.alpha_unlabeled) / (1 - self.alpha), 1.0)
         weights = targets['loss_weights']
         return dict(targets, loss_weights=weights * weights.new_tensor(shares)[:, None])
 
-    def _weights(self, inputs: Tensor, labels: np.ndarray, targets: Sequence[Any]) -> Tensor | None:
-        """Weights (B, K) of joints in L_pd, alpha among them, from the labels (B, K); None if all are 0."""
-        alphas = np.where((labels > 0).any(1), self.alpha, self.alpha_unlabeled)
+    def _weights(self, device: torch.device, labeled: np.ndarray, joint_weights: Tensor | None) -> Tensor | None:
+        """Weights (B, K) of joints in L_pd, alpha included; None if all are 0.
+
+        Args:
+            device: Device of the weights.
+            labeled: (B, K), which joints are labeled.
+            joint_weights: (B, K) by the codec, 0 for a joint that its maps cannot show; None if they are not known.
+        """
+        alphas = np.where(labeled.any(1), self.alpha, self.alpha_unlabeled)
         values = (alphas[:, None] * self._matched).astype(np.float32)
-        if self.label_weights and not targets:
-            values = values * labels
+        if self.label_weights and joint_weights is None:
+            values = values * labeled
         if not values.any():
             return None
         weights = torch.from_numpy(values)
-        if inputs.is_cuda:
+        if device.type == 'cuda':
             weights = weights.pin_memory()
-        weights = weights.to(inputs.device, non_blocking=True)
-        if self.label_weights and targets:
-            # what the codec made of the labels: 0 for a joint that its maps cannot show
-            last = targets[0] if isinstance(targets[0], Mapping) else targets[0][-1]
-            weights = weights * last['keypoint_weights']
-        return weights
+        weights = weights.to(device, non_blocking=True)
+        return weights * joint_weights if self.label_weights and joint_weights is not None else weights
 
-    def _map_losses(self, outputs: Any, maps: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """L_pd of the student's maps, of every stage, against the teacher's last (B, K, H, W)."""
+    def _map_losses(self, outputs: object, maps: Tensor, weights: Tensor) -> Losses:
+        """L_pd of the student's maps, of every stage, against the teacher's last maps (B, K, H, W)."""
         maps = maps[:, self._indices]
-        if not isinstance(outputs, (list, tuple)):
-            return dict(loss_pd=self._map_loss(outputs, maps, weights))
-        factors = getattr(self.head, 'loss_weights', None) or [1.0] * len(outputs)
-        return {
-            f'stage{stage}.loss_pd': factor * self._map_loss(output, maps, weights)
-            for stage, (output, factor) in enumerate(zip(outputs, factors, strict=True))
-            if factor > 0
-        }
+        losses: Losses = {}
+        for prefix, output, factor in self._student.stage_maps(outputs):
+            value = self.loss_pd(output, resample(maps, (output.shape[-1], output.shape[-2])), weights)
+            losses[f'{prefix}loss_pd'] = factor * value
+        return losses
 
-    def _map_loss(self, output: Tensor, maps: Tensor, weights: Tensor) -> Tensor:
-        return self.loss_pd(output, resample(maps, (output.shape[-1], output.shape[-2])), weights)
-
-    def _point_losses(self, reading: Any, points: Tensor, scores: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """L_pd as the head's own losses against the teacher's unit points (B, K, 2) and confidences (B, K)."""
-        points, weights = points[:, self._indices], weights * scores[:, self._indices]
-        heads = getattr(self.head, 'heads', [self.head])
-        targets = []
-        for head in heads:
-            pixels = normalized_to_input(points, head.decoder.input_size)
-            encoded = dict(head.decoder.encode_batch(pixels, (weights > 0).float()))
-            encoded['keypoint_weights'] = encoded['keypoint_weights'] * weights
-            targets.append(encoded)
-        losses = self.head.losses(reading, targets if isinstance(self.head, MultiStageHead) else targets[0])
-        return {f'pd.{name}': value for name, value in losses.items()}
-
-    def _choose(self, via: str) -> str:
+    def _choose(self, learn: str) -> str:
         """'maps' or 'points'."""
-        check_choice('via', via, ('auto', 'maps', 'points'))
-        grid, codec = map_grid(self.head), self.head.decoder
-        student = f'the student has a {type(self.head).__name__} with {codec!r}'
-        both = f'{student}, the teacher a {type(self._teacher.head).__name__} with {self._teacher.head.decoder!r}'
-        if grid is not None and grid == self._teacher.grid and via != 'points':
-            own, other = peak_width(self.head), peak_width(self._teacher.head)
-            if own is not None and other is not None and not np.isclose(own, other, rtol=0.1):
-                message = 'Peaks of labels and of the teacher are not equally wide in the picture, and the student '
-                print_log(f"{message}learns a mixture; via='points' takes the student's: {both}", 'current', WARNING)
+        check_choice('learn', learn, ('auto', 'maps', 'points'))
+        own, other = self._student.map_format, self._teacher.map_format
+        student = f'the student has a {type(self.head).__name__} with {self.head.decoder!r}'
+        both = f'{student}, the teacher a {self._teacher.kind} with {self._teacher.head.decoder!r}'
+        if own is not None and other is not None and own[:2] == other[:2] and learn != 'points':
+            if own.sigma is not None and other.sigma is not None and not np.isclose(own.sigma, other.sigma, rtol=0.1):
+                message = 'The peaks of labels and of the teacher are not equally wide in the image, and the student '
+                print_log(f"{message}learns a mixture; learn='points' takes the student's: {both}", 'current', WARNING)
             return 'maps'
-        if via == 'maps':
-            raise ValueError(f"'via' must be 'points' where the two have no maps of the same kind, got 'maps': {both}")
-        if not isinstance(self.head, BaseHead) or not hasattr(codec, 'encode_batch'):
+        if learn == 'maps':
+            raise ValueError(
+                f"'learn' must be 'points' where the two have no maps of the same kind, got 'maps': {both}"
+            )
+        if not self._student.learns_points:
             raise ValueError(
                 "'head' must be one of mmpose_ext with a codec of mmpose_ext to learn the points of the teacher, "
                 f'got another: {both}'
@@ -250,20 +252,20 @@ class PoseDistiller(TopdownPoseEstimator):
         return 'points'
 
     def _check_axes(self) -> None:
-        axes = [getattr(head.decoder, 'dim', 2) for head in (self.head, self._teacher.head)]
+        axes = [head.codec.dim for head in (self._student, self._teacher.head)]
         if axes != [2, 2]:
             raise ValueError(f"'head' and 'teacher' must be of two axes, as depths are not distilled, got {axes}")
 
     def _check_input_size(self) -> None:
-        (width, height), other = self.head.decoder.input_size, self._teacher.input_size
+        (width, height), other = self._student.codec.input_size, self._teacher.input_size
         if width * other[1] != height * other[0]:
             raise ValueError(
-                "'teacher' must take pictures of the student's ratio of width to height, "
+                "'teacher' must take images of the student's ratio of width to height, "
                 f'got {other} for the teacher and {(width, height)} for the student'
             )
 
-    def _check_dataset(self, samples: Sequence[Any]) -> None:
-        """Raise a ValueError if joints were matched by number alone and the samples are of other people."""
+    def _check_dataset(self, samples: Samples) -> None:
+        """Raise a ValueError if joints were matched by number alone and the samples are of another dataset."""
         known = self._teacher.joints.dataset
         found = {sample.metainfo.get('dataset_name', known) for sample in samples} - {known}
         if self._joints.names is None and known is not None and found:
@@ -271,3 +273,14 @@ class PoseDistiller(TopdownPoseEstimator):
                 f"'metainfo' of the model must name the student's joints where its data are not the teacher's, got "
                 f'samples of {", ".join(map(str, found))} and a teacher with {self._teacher.joints}'
             )
+
+
+def _check_share(name: str, value: float) -> None:
+    """Raise a ValueError unless a number is from 0 to 1."""
+    if not (isinstance(value, (int, float)) and 0 <= value <= 1):
+        raise ValueError(f"'{name}' must be a number from 0 to 1, got {value!r}")
+
+
+def _scaled(value: Tensor | Sequence[Tensor], factor: float) -> Tensor | list[Tensor]:
+    """A loss, or a list of losses as some heads of MMPose return, times a factor."""
+    return value * factor if isinstance(value, Tensor) else [entry * factor for entry in value]

@@ -1,76 +1,35 @@
 """A frozen network that is no part of the model that learns from it."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.models.pose_estimators.base import BasePoseEstimator
+from mmpose.utils.typing import ConfigType
 from torch import Tensor, nn
 
 from mmpose_ext.checkpoint import load_weights
+from mmpose_ext.codecs import MapFormat
 from mmpose_ext.config import config_path
-from mmpose_ext.functional import (
-    dark_refine,
-    find_peaks,
-    heatmap_to_normalized,
-    input_to_normalized,
-    resample,
-)
-from mmpose_ext.models.heads import BaseHead, MultiStageHead, RLEHead
+from mmpose_ext.models.heads import Features, Samples
 from mmpose_ext.registry import MODELS
 
-from .grids import map_grid
-from .joints import dataset_metainfo, joints_of, named_metainfo
+from .heads import DistilledHead, distilled_head
+from .images import TeacherImages
+from .joints import Metainfo, dataset_metainfo, joints_of, named_metainfo
 
 __all__ = ['Teacher']
 
-# arguments of an estimator: what is left of a config that is a distilled student's itself
+# arguments of an estimator: what remains of the config of a distilled student that is a teacher itself
 _ESTIMATOR = ('backbone', 'neck', 'head', 'train_cfg', 'test_cfg', 'data_preprocessor', 'init_cfg', 'metainfo')
 
 
-class _Pictures(nn.Module):
-    """From the student's normalised pictures to those that the teacher was trained with."""
-
-    scale: Tensor
-    shift: Tensor
-
-    def __init__(self, student: Any, teacher: Any, size: Sequence[int]) -> None:
-        super().__init__()
-        self.size = tuple(size)
-        (mean, std, swap), (other_mean, other_std, other_swap) = _normalisation(student), _normalisation(teacher)
-        self.swap = swap != other_swap
-        if self.swap:
-            mean, std = mean[::-1], std[::-1]
-        self.same = np.array_equal(mean, other_mean) and np.array_equal(std, other_std)
-        scale, shift = std / other_std, (mean - other_mean) / other_std
-        self.register_buffer('scale', torch.tensor(scale.tolist()).view(3, 1, 1), persistent=False)
-        self.register_buffer('shift', torch.tensor(shift.tolist()).view(3, 1, 1), persistent=False)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Pictures (B, 3, h, w), B and size as the teacher wants them."""
-        inputs = inputs.flip(1) if self.swap else inputs
-        if not self.same:
-            inputs = inputs * self.scale + self.shift
-        return resample(inputs, self.size, antialias=True)
-
-
-def _normalisation(preprocessor: Any) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Mean and standard deviation (3,) that a preprocessor takes off pictures, and whether it swaps red and blue."""
-    values = []
-    for name, default in (('mean', 0.0), ('std', 1.0)):
-        value = getattr(preprocessor, name, None)
-        # on the meta device there are no values, and no pictures to come
-        numbers = default if value is None or value.is_meta else value.detach().cpu().numpy().reshape(-1)
-        values.append(np.broadcast_to(numbers, 3))
-    return values[0], values[1], bool(getattr(preprocessor, '_channel_conversion', False))
-
-
 def _file(name: str) -> str:
-    """A config's path: as it is given, or below the configs of this package, wherever those were installed."""
+    """A config's path: as it is given, or below the configs of this package, wherever these are installed."""
     if Path(name).is_file():
         return name
     try:
@@ -82,7 +41,7 @@ def _file(name: str) -> str:
         ) from error
 
 
-def _read(teacher: Mapping[str, Any]) -> tuple[dict[str, Any], Any, str | None, str | None]:
+def _read(teacher: ConfigType) -> tuple[ConfigType, Metainfo | str | None, str | None, str | None]:
     """Config of the model, meta information of its joints, checkpoint and scope of a teacher's settings."""
     settings = dict(teacher)
     checkpoint = settings.pop('checkpoint', None)
@@ -104,22 +63,23 @@ def _read(teacher: Mapping[str, Any]) -> tuple[dict[str, Any], Any, str | None, 
 
 
 class Teacher:
-    """Holds a network outside of the tree of modules: no parameter, buffer or child of whoever holds this.
+    """Holds a network outside of the tree of modules: it is no parameter, buffer or child of its owner.
 
     Copies share the network, which never changes.
 
     Args:
-        teacher: ``dict(config=..., checkpoint=..., metainfo=...)`` with a whole config or that of a model, the file of
-            one, or its name below ``configs/``; or the config of a model with ``checkpoint``; or a trained model.
+        teacher: ``dict(config=..., checkpoint=..., metainfo=...)`` with a whole config or the config of a model, the
+            file of one, or its name below ``configs/``; or the config of a model with ``checkpoint``; or a trained
+            model.
 
     Raises:
         ValueError: If it is none of these.
     """
 
-    def __init__(self, teacher: Mapping[str, Any] | nn.Module) -> None:
+    def __init__(self, teacher: ConfigType | nn.Module) -> None:
         self.checkpoint: str | None = None
-        self.trained = isinstance(teacher, nn.Module)
-        metainfo: Any = None
+        self.loaded = isinstance(teacher, nn.Module)
+        metainfo: Metainfo | str | None = None
         if isinstance(teacher, nn.Module):
             model = teacher
         elif isinstance(teacher, Mapping):
@@ -127,40 +87,42 @@ class Teacher:
             model = _build(config, scope)
         else:
             raise ValueError(f"'teacher' must be a config or a model, got {type(teacher).__name__}")
-        if not hasattr(model, 'head') or not hasattr(model, 'extract_feat'):
+        if not (isinstance(model, BasePoseEstimator) and model.with_head):
             raise ValueError(f"'teacher' must be a top-down estimator with a head, got {type(model).__name__}")
-        self.model: Any = model.eval().requires_grad_(False)
-        metainfo = named_metainfo(metainfo, 'teacher.metainfo')
-        if metainfo is not None and 'keypoint_id2name' not in metainfo:
-            metainfo = parse_pose_metainfo(dict(metainfo))
-        self.joints = joints_of(self.head, metainfo or getattr(model, 'metainfo', None))
-        self.grid = map_grid(self.head)
-        self.pictures = _Pictures(None, None, self.input_size)
+        self.model: BasePoseEstimator = model.eval().requires_grad_(False)
+        names = named_metainfo(metainfo, 'teacher.metainfo')
+        if names is not None and 'keypoint_id2name' not in names:
+            names = parse_pose_metainfo(dict(names))
+        self.kind = type(model.head).__name__
+        self.joints = joints_of(self.kind, self.head.num_joints, names or model.metainfo)
+        self.map_format: MapFormat | None = self.head.map_format if self.head.decoder is not None else None
+        self.images = TeacherImages(None, None, self.input_size)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> 'Teacher':
+    def __deepcopy__(self, memo: dict[int, object]) -> 'Teacher':
         return self
 
     @property
-    def head(self) -> Any:
+    def head(self) -> DistilledHead:
         """The teacher's head."""
-        return self.model.head
+        return distilled_head(self.model.head)
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """(w, h) of its pictures in pixels."""
-        size = getattr(self.head.decoder, 'input_size', None)
+        """(w, h) of its images in pixels."""
+        decoder = self.head.decoder
+        size = None if decoder is None else self.head.codec.input_size
         if size is None:
-            raise ValueError(f"'teacher' must have a codec with an input size, got {self.head.decoder!r}")
+            raise ValueError(f"'teacher' must have a codec with an input size, got {decoder!r}")
         return int(size[0]), int(size[1])
 
-    def adapt(self, preprocessor: Any) -> None:
-        """Take pictures that another model's preprocessor made."""
-        self.pictures = _Pictures(preprocessor, self.model.data_preprocessor, self.input_size)
+    def adapt(self, preprocessor: nn.Module) -> None:
+        """Take images that another model's preprocessor made."""
+        self.images = TeacherImages(preprocessor, self.model.data_preprocessor, self.input_size)
 
-    def apply(self, function: Callable[..., Any]) -> None:
+    def apply(self, function: Callable[[Tensor], Tensor]) -> None:
         """Move the network, or change its type, as ``nn.Module._apply`` does."""
-        for module in (self.model, self.pictures):
-            module._apply(function)
+        for module in (self.model, self.images):
+            cast(nn.Module, module)._apply(function)
 
     def load(self) -> None:
         """Load the checkpoint, once.
@@ -168,7 +130,7 @@ class Teacher:
         Raises:
             ValueError: If there is none, or it does not fit.
         """
-        if self.trained:
+        if self.loaded:
             return
         if self.checkpoint is None:
             raise ValueError(
@@ -176,45 +138,36 @@ class Teacher:
                 'got None'
             )
         load_weights(self.model, self.checkpoint, 'teacher.checkpoint')
-        self.trained = True
+        self.loaded = True
 
     @torch.no_grad()
     def maps(self, inputs: Tensor) -> Tensor:
-        """Maps (B, K, H, W), of the last stage, of the student's pictures (B, 3, h, w)."""
-        outputs = self._outputs(inputs)
-        return outputs[-1] if isinstance(outputs, (list, tuple)) else outputs
+        """Maps (B, K, H, W) of the last stage for the student's images (B, 3, h, w)."""
+        return self.head.maps(self._features(inputs))
 
     @torch.no_grad()
-    def points(self, inputs: Tensor, samples: Sequence[Any]) -> tuple[Tensor, Tensor]:
-        """Points (B, K, 2) in unit coordinates and confidences (B, K), 0 to 1, of the student's pictures (B, 3, h, w).
+    def points(self, inputs: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
+        """Normalized points (B, K, 2) and confidences (B, K), 0 to 1, for the student's images (B, 3, h, w).
 
-        Heads of MMPose whose outputs are not maps are asked for their predictions, which are made on the host.
+        They are what the teacher's codec decodes. Heads of MMPose are asked for their predictions, which are made on
+        the host.
         """
-        if self.grid == 'cells':
-            points, scores = _peaks(self.maps(inputs), self.head.decoder)
-        elif isinstance(self.head, BaseHead):
-            points, scores = _located(self.head, self._outputs(inputs))
-        else:
-            feats = self.model.extract_feat(self._pictures(inputs))
-            points, scores = _predicted(self.head, feats, samples, self.input_size)
-        points, scores = points.float(), scores.float()
+        found = self.head.keypoints(self._features(inputs), samples)
+        points, scores = found.points.float(), found.scores.float()
         known = points.isfinite().all(-1) & (scores > 0)
         return torch.where(known[..., None], points, 0.0), torch.where(known, scores.clamp(max=1), 0.0)
 
-    def _pictures(self, inputs: Tensor) -> Tensor:
+    def _features(self, inputs: Tensor) -> Features:
         if self.model.training:
             self.model.eval()
-        # a copy of the student elsewhere may have taken the network with it
+        # a copy of the student on another device may have moved the network there
         if next(self.model.parameters()).device != inputs.device:
             self.apply(lambda tensor: tensor.to(inputs.device))
-        return self.pictures(inputs)
-
-    def _outputs(self, inputs: Tensor) -> Any:
-        return self.head.forward(self.model.extract_feat(self._pictures(inputs)))
+        return self.model.extract_feat(self.images(inputs))
 
 
-def _build(config: dict[str, Any], scope: str | None) -> nn.Module:
-    """The model of a config; the random numbers of whoever comes next are those without it."""
+def _build(config: ConfigType, scope: str | None) -> nn.Module:
+    """The model of a config; building it does not change the state of the random number generator."""
     config = copy.deepcopy(config)
     if str(config['type']).rpartition('.')[2] == 'PoseDistiller':
         config = {name: value for name, value in config.items() if name in _ESTIMATOR}
@@ -223,36 +176,3 @@ def _build(config: dict[str, Any], scope: str | None) -> nn.Module:
         config.setdefault('_scope_', scope)
     with torch.random.fork_rng(devices=[]):
         return MODELS.build(ConfigDict(config))
-
-
-def _peaks(maps: Tensor, codec: Any) -> tuple[Tensor, Tensor]:
-    """Unit points (B, K, 2) and heights (B, K) of the maxima of maps (B, K, H, W), found on their device."""
-    cells, scores = find_peaks(maps)
-    points = dark_refine(maps, cells, getattr(codec, 'blur_kernel_size', None))
-    return heatmap_to_normalized(points, (maps.shape[-1], maps.shape[-2])), scores
-
-
-def _located(head: Any, outputs: Any) -> tuple[Tensor, Tensor]:
-    """Unit points (B, K, 2) and confidences (B, K) of what one of our heads put out."""
-    inner = head.heads[-1] if isinstance(head, MultiStageHead) else head
-    located = head.locate(outputs)
-    if isinstance(inner, RLEHead):
-        points, sigmas = located
-        return points, 1 - sigmas.mean(-1)
-    if isinstance(located, tuple):
-        return located
-    if located.dim() == 4:
-        return _peaks(located, None)
-    return located, torch.ones_like(located[..., 0])
-
-
-def _predicted(head: Any, feats: Any, samples: Sequence[Any], size: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Unit points (B, K, 2) and confidences (B, K) of any head of MMPose, by way of the host."""
-    predictions = head.predict(feats, samples, test_cfg={})
-    predictions = predictions[0] if isinstance(predictions, tuple) else predictions
-    like = feats[-1]
-    points, scores = (
-        torch.stack([torch.as_tensor(one[name][0]) for one in predictions]).to(like.device)
-        for name in ('keypoints', 'keypoint_scores')
-    )
-    return input_to_normalized(points[..., :2].float(), size), scores

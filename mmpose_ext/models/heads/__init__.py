@@ -2,14 +2,20 @@
 
 from .base import BaseHead
 from .heatmap_head import HeatmapHead
-from .integral_head import IntegralHead, IntegralHead3D
+from .integral_head import IntegralHead
+from .integral_head_3d import IntegralHead3D
+from .integral_rle_head import IntegralRLEHead
 from .map_head import MapHead
 from .multi_stage_head import MultiStageHead
 from .regression_head import RegressionHead
-from .rle_head import IntegralRLEHead, RLEHead
+from .rle_head import RLEHead
+from .step import AdjustTargets, Features, HeadStep, Samples, StageMaps
 
 __all__ = [
+    'AdjustTargets',
     'BaseHead',
+    'Features',
+    'HeadStep',
     'HeatmapHead',
     'IntegralHead',
     'IntegralHead3D',
@@ -18,4 +24,6 @@ __all__ = [
     'MultiStageHead',
     'RLEHead',
     'RegressionHead',
+    'Samples',
+    'StageMaps',
 ]

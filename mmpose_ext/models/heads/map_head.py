@@ -1,58 +1,75 @@
 """The layers of heads that make a map for each joint."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Generic
 
+from mmpose.utils.typing import ConfigType, OptConfigType
 from torch import Tensor
 
 from mmpose_ext.models.layers import map_layers
 
 from .base import BaseHead
+from .step import Features, OutputT, Targets
 
-__all__ = ['MapHead']
+__all__ = ['ONE_BY_ONE', 'MapHead', 'check_map_size', 'map_init_cfg']
+
+# the last convolution where a config names none
+ONE_BY_ONE = MappingProxyType({'kernel_size': 1})
 
 
-class MapHead(BaseHead):
+def map_init_cfg() -> list[ConfigType]:
+    """Initialization of the layers of maps where the config names none: MMPose's."""
+    return [
+        dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001),
+        dict(type='Constant', layer='BatchNorm2d', val=1),
+    ]
+
+
+class MapHead(BaseHead[Tensor, OutputT, Targets], Generic[OutputT]):
     """Deconvolutions and a convolution to one map per joint (Simple Baselines, Xiao et al., ECCV 2018).
 
-    Arguments, parameter names and initialisation are those of MMPose's ``HeatmapHead``: checkpoints of that, and of
-    every subclass of this, load into each other. With ``deconv_out_channels=None`` it is the head of HRNet.
+    Parameter names and initialization are those of MMPose's ``HeatmapHead``: checkpoints of MMPose's head and of every
+    subclass of this class load into each other. With ``deconv_out_channels=None`` it is the head of HRNet.
 
-    Args:
+    A subclass calls :meth:`make_layers` in its constructor.
+
+    Attributes:
         in_channels: Channels of the last feature map.
-        out_channels: Number of joints K.
-        decoder: Config of the codec.
-        init_cfg: MMEngine's initialisation config; default normal weights with standard deviation 0.001.
-        **layers: ``deconv_out_channels`` (default three of 256), ``deconv_kernel_sizes``, ``conv_out_channels``,
-            ``conv_kernel_sizes`` and ``final_layer``: see :func:`mmpose_ext.models.layers.map_layers`.
+        out_channels: Number of joints K, as in MMPose's ``HeatmapHead``.
+        map_channels: Number of maps that the layers make: K or, with volumes, K times their depth.
     """
 
-    def __init__(
+    in_channels: int
+    out_channels: int
+    map_channels: int
+
+    def make_layers(
         self,
         in_channels: int,
         out_channels: int,
-        decoder: Mapping[str, Any] | None = None,
-        init_cfg: Any = None,
-        **layers: Any,
+        map_channels: int,
+        deconv_out_channels: Sequence[int] | None,
+        deconv_kernel_sizes: Sequence[int] | None,
+        conv_out_channels: Sequence[int] | None,
+        conv_kernel_sizes: Sequence[int] | None,
+        final_layer: OptConfigType,
     ) -> None:
-        super().__init__(decoder, self.default_init_cfg if init_cfg is None else init_cfg)
+        """Set the attributes and add the layers, see :func:`mmpose_ext.models.layers.map_layers`."""
         self.in_channels = in_channels
-        self.out_channels = out_channels
-        self.deconv_layers, self.conv_layers, self.final_layer = map_layers(in_channels, out_channels, **layers)
+        self.out_channels = self.num_joints = out_channels
+        self.map_channels = map_channels
+        self.deconv_layers, self.conv_layers, self.final_layer = map_layers(
+            in_channels,
+            map_channels,
+            deconv_out_channels,
+            deconv_kernel_sizes,
+            conv_out_channels,
+            conv_kernel_sizes,
+            final_layer,
+        )
 
-    @property
-    def default_init_cfg(self) -> list[dict[str, Any]]:
-        """Initialisation where the config names none: MMPose's."""
-        return [
-            dict(type='Normal', layer=['Conv2d', 'ConvTranspose2d'], std=0.001),
-            dict(type='Constant', layer='BatchNorm2d', val=1),
-        ]
-
-    def weigh(self, targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Targets of a batch with what the head's options make of their weights: themselves unless overridden."""
-        return dict(targets)
-
-    def forward(self, feats: Sequence[Tensor]) -> Tensor:
+    def forward(self, feats: Features) -> Tensor:
         """Maps (B, K, H, W) of the last of the features, (B, in_channels, h, w)."""
         return self.final_layer(self.conv_layers(self.deconv_layers(feats[-1])))
 

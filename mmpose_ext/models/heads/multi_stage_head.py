@@ -1,24 +1,29 @@
-"""Intermediate supervision: a loss on the maps of every stage of a network, predictions from the last ones."""
+"""Intermediate supervision: a loss on the maps of every stage of a network, predictions from the last stage."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import cast
 
 import torch
-from mmengine.structures import InstanceData
+from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
+from mmpose_ext.codecs import Encoded, MapFormat
 from mmpose_ext.functional import check_shape
-from mmpose_ext.models.utils import gather_stage_targets
+from mmpose_ext.models.utils import Targets, gather_stage_targets
 from mmpose_ext.registry import MODELS
 
-from .base import BaseHead, Features, Samples
+from .base import BaseHead
 from .map_head import MapHead
+from .step import AdjustTargets, Features, Samples, StageMaps
 
 __all__ = ['MultiStageHead']
 
+# what the head of a stage computes its loss from, whatever the head is
+StageOutput = object
+
 
 @MODELS.register_module()
-class MultiStageHead(BaseHead):
+class MultiStageHead(BaseHead[tuple[Tensor, ...], dict[int, StageOutput], list[Targets]]):
     """Heads without layers of their own on the maps that a multi-stage backbone returns.
 
     For ``MultiStageResNet`` (integral regression's MS-H and MS-I), ``StackedHourglass`` and every other backbone whose
@@ -33,36 +38,37 @@ class MultiStageHead(BaseHead):
                                                      dict(..., decoder=dict(heatmap_size=(32, 32))), dict(...)]
 
     What comes before maps with the weight 0 is trained through the stages after them, to which these backbones hand
-    the maps on. With a backbone that does not, such parameters get no gradient, and distributed training needs
-    ``find_unused_parameters=True``.
+    the maps on. With a backbone that does not hand them on, such parameters get no gradient, and distributed training
+    needs ``find_unused_parameters=True``.
 
     Args:
         out_channels: Number of joints K.
-        head: Config of a :class:`HeatmapHead` or :class:`IntegralHead` for all stages, or a sequence of them, one for
-            each. Channels need not be given, and there are no layers unless the config names some, which is refused.
+        head: Config of a :class:`HeatmapHead`, :class:`IntegralHead` or :class:`IntegralHead3D` for all stages, or a
+            sequence of configs, one for each stage. Channels need not be given. A head has no layers unless its config
+            names some, which is refused.
         loss_weights: A factor >= 0 for each stage, the last one > 0; None: 1. A stage with 0 costs nothing.
         decoder: Config of the codec of all stages. A ``decoder`` in the config of a stage changes entries of it. Stages
             with equal codecs share one, which draws their targets once.
-        init_cfg: MMEngine's initialisation config.
+        init_cfg: MMEngine's initialization config.
 
     Raises:
-        ValueError: If an argument is not as above.
+        ValueError: If an argument is not as described.
     """
 
     def __init__(
         self,
         out_channels: int,
-        head: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        head: ConfigType | Sequence[ConfigType],
         loss_weights: Sequence[float] | None = None,
-        decoder: Mapping[str, Any] | None = None,
-        init_cfg: Any = None,
+        decoder: OptConfigType = None,
+        init_cfg: OptMultiConfig = None,
     ) -> None:
         super().__init__(None, init_cfg)
         shared = isinstance(head, Mapping)
-        configs: list[Mapping[str, Any]] = [head] if isinstance(head, Mapping) else list(head)
+        configs: list[ConfigType] = [head] if shared else list(head)
         if loss_weights is None and not shared:
             loss_weights = [1.0] * len(configs)
-        self.out_channels = out_channels
+        self.out_channels = self.num_joints = out_channels
         self.loss_weights = None if loss_weights is None else tuple(loss_weights)
         _check_stages(None if shared else len(configs), self.loss_weights)
         decoders = [dict(decoder or {}) | dict(config.get('decoder') or {}) for config in configs]
@@ -70,16 +76,17 @@ class MultiStageHead(BaseHead):
         self.heads = nn.ModuleList(
             _build(config, out_channels, codec) for config, codec in zip(configs, decoders, strict=True)
         )
-        for inner, config in zip(self.heads, decoders, strict=True):
-            inner.decoder = self.heads[decoders.index(config)].decoder
+        for n, config in enumerate(decoders):
+            self._head(n).decoder = self._head(decoders.index(config)).decoder
         self.decoder = self._last.decoder
 
-    @property
-    def _last(self) -> Any:
-        return self.heads[-1]
+    def _head(self, stage: int) -> MapHead[StageOutput]:
+        """The head of a stage."""
+        return cast('MapHead[StageOutput]', self.heads[stage if len(self.heads) > 1 else 0])
 
-    def _head(self, stage: int) -> Any:
-        return self.heads[stage] if len(self.heads) > 1 else self.heads[0]
+    @property
+    def _last(self) -> MapHead[StageOutput]:
+        return self._head(len(self.heads) - 1)
 
     def _weight(self, stage: int) -> float:
         return 1.0 if self.loss_weights is None else self.loss_weights[stage]
@@ -88,7 +95,7 @@ class MultiStageHead(BaseHead):
         """Maps of every stage, as their heads return them.
 
         Args:
-            feats: For each stage maps (B, K, H, W); H and W may differ. With the heads' ``depth_size`` D
+            feats: For each stage maps (B, K, H, W); H and W may differ. For heads with volumes of depth D
                 (B, K * D, H, W), joint by joint.
 
         Raises:
@@ -100,25 +107,29 @@ class MultiStageHead(BaseHead):
         outputs = []
         for stage, maps in enumerate(feats):
             head = self._head(stage)
-            check_shape(f'feats[{stage}]', maps, 'B K H W', K=head.in_channels)
+            check_shape(f'feats[{stage}]', maps, 'B K H W', K=head.map_channels)
             outputs.append(head((maps,)))
         return tuple(outputs)
 
-    def interpret(self, outputs: Sequence[Tensor]) -> dict[int, Any]:
+    def postprocess(self, outputs: tuple[Tensor, ...]) -> dict[int, StageOutput]:
         """For each stage with a loss, by its number, what its head computes the loss from."""
         return {
-            stage: self._head(stage).interpret(output)
+            stage: self._head(stage).postprocess(output)
             for stage, output in enumerate(outputs)
             if self._weight(stage) > 0
         }
 
-    def targets(self, batch_data_samples: Samples, device: torch.device) -> list[dict[str, Tensor]]:
-        """Targets for each head; where there is no loss, those of the last one stand in for them."""
-        codecs = [head.decoder if self._weight(stage) > 0 else self.decoder for stage, head in enumerate(self.heads)]
-        gathered = gather_stage_targets(batch_data_samples, codecs, device)
-        return [self._head(stage).weigh(targets) for stage, targets in enumerate(gathered)]
+    def targets(
+        self, batch_data_samples: Samples, device: torch.device, adjust: AdjustTargets | None = None
+    ) -> list[Targets]:
+        """Targets for each head; a head without a loss gets the targets of the last one."""
+        heads = [self._head(stage) for stage in range(len(self.heads))]
+        codecs = [head.decoder if self._weight(stage) > 0 else self.decoder for stage, head in enumerate(heads)]
+        gathered = gather_stage_targets(batch_data_samples, codecs, device, self.out_channels)
+        weighted = [head.with_loss_weights(targets) for head, targets in zip(heads, gathered, strict=True)]
+        return weighted if adjust is None else [adjust(targets) for targets in weighted]
 
-    def losses(self, outputs: Mapping[int, Any], targets: Any) -> dict[str, Tensor]:
+    def losses(self, outputs: dict[int, StageOutput], targets: list[Targets]) -> dict[str, Tensor]:
         """Losses of every stage, times its weight, under the names ``stage<number>.<the head's name>``."""
         losses = {}
         for stage, output in outputs.items():
@@ -126,23 +137,41 @@ class MultiStageHead(BaseHead):
                 losses[f'stage{stage}.{name}'] = value * self._weight(stage) if 'loss' in name else value
         return losses
 
-    def accuracy(self, outputs: Mapping[int, Any], targets: Any) -> dict[str, Tensor]:
-        """That of the last stage."""
+    def accuracy(self, outputs: dict[int, StageOutput], targets: list[Targets]) -> dict[str, Tensor]:
+        """The accuracy of the last stage."""
         return self._last.accuracy(outputs[max(outputs)], targets[-1])
 
-    def locate(self, outputs: Sequence[Tensor]) -> Any:
-        """What the last stage's head makes of the last maps."""
-        return self._last.locate(outputs[-1])
+    @property
+    def map_format(self) -> MapFormat | None:
+        """The format of the last stage's maps."""
+        return self._last.map_format
 
-    def average_flip(self, located: Any, flipped: Any, flip_indices: Sequence[int], test_cfg: Mapping[str, Any]) -> Any:
-        """That of the last stage's head."""
-        return self._last.average_flip(located, flipped, flip_indices, test_cfg)
+    def stage_maps(self, outputs: dict[int, StageOutput]) -> list[StageMaps]:
+        """The maps of every stage with a loss."""
+        return [
+            StageMaps(f'stage{stage}.', self._head(stage).stage_maps(output)[-1].maps, self._weight(stage))
+            for stage, output in outputs.items()
+        ]
 
-    def decode(self, batch_outputs: Any) -> list[InstanceData]:
-        """That of the last stage's head."""
-        return self._last.decode(batch_outputs)
+    def joint_weights(self, targets: list[Targets]) -> Tensor:
+        """Weights (B, K) that the last stage's codec gave to the joints."""
+        return targets[-1]['keypoint_weights']
 
-    def heatmaps(self, outputs: Sequence[Tensor]) -> Tensor:
+    def targets_of_points(self, points: Tensor, weights: Tensor) -> list[Targets]:
+        """Targets that the codec of each head draws of given points, see :meth:`BaseHead.targets_of_points`."""
+        return [self._head(stage).targets_of_points(points, weights) for stage in range(len(self.heads))]
+
+    def codec_inputs(self, outputs: tuple[Tensor, ...]) -> Encoded:
+        """What the last stage's codec decodes of the last maps."""
+        return self._last.codec_inputs(outputs[-1])
+
+    def average_flip(
+        self, encoded: Encoded, flipped: Encoded, flip_indices: Sequence[int], test_cfg: ConfigType
+    ) -> Encoded:
+        """The mean that the last stage's head computes."""
+        return self._last.average_flip(encoded, flipped, flip_indices, test_cfg)
+
+    def heatmaps(self, outputs: tuple[Tensor, ...]) -> Tensor:
         """Maps (B, K, H, W) of the last stage."""
         return self._last.heatmaps(outputs[-1])
 
@@ -163,11 +192,10 @@ def _check_stages(heads: int | None, loss_weights: Sequence[float] | None) -> No
         )
 
 
-def _build(config: Mapping[str, Any], channels: int, decoder: Mapping[str, Any]) -> MapHead:
-    """The head of a stage; maps come in, and nothing but their loss and prediction is added."""
-    # the maps of a volume, if it is one
-    maps = channels * (config.get('depth_size') or 1)
-    defaults = dict(in_channels=maps, out_channels=channels, deconv_out_channels=None, final_layer=None)
+def _build(config: ConfigType, joints: int, decoder: ConfigType) -> MapHead[StageOutput]:
+    """The head of a stage, which takes maps and adds no layers to them."""
+    # without layers, the number of channels that come in means nothing
+    defaults = dict(in_channels=joints, out_channels=joints, deconv_out_channels=None, final_layer=None)
     head = MODELS.build(defaults | dict(config) | dict(decoder=decoder or None))
     if not isinstance(head, MapHead):
         raise ValueError(f"'head' must be a HeatmapHead or IntegralHead of mmpose_ext, got {config.get('type')!r}")

@@ -1,9 +1,22 @@
 """What heads need besides layers."""
 
-from .flip import average_maps, average_points, average_scores
-from .targets import axis_weights, gather_keypoints, gather_stage_targets, gather_targets, needed_targets
+from .flip import average_keypoints, average_maps, average_points, average_scores
+from .targets import (
+    SampleKeypoints,
+    Targets,
+    axis_weights,
+    gather_keypoints,
+    gather_stage_targets,
+    gather_targets,
+    labeled_joints,
+    mask_joints,
+    needed_targets,
+)
 
 __all__ = [
+    'SampleKeypoints',
+    'Targets',
+    'average_keypoints',
     'average_maps',
     'average_points',
     'average_scores',
@@ -11,5 +24,7 @@ __all__ = [
     'gather_keypoints',
     'gather_stage_targets',
     'gather_targets',
+    'labeled_joints',
+    'mask_joints',
     'needed_targets',
 ]

@@ -1,24 +1,27 @@
-"""The flip test: means of what a network gives for a picture and for its mirror image."""
+"""The flip test: the mean of what a network gives for an image and for its mirror image."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from mmpose.models.utils.tta import flip_heatmaps
+from mmpose.utils.typing import ConfigType
 from torch import Tensor
 
+from mmpose_ext.codecs import Keypoints
 from mmpose_ext.functional import check_shape
 
-__all__ = ['average_maps', 'average_points', 'average_scores']
+__all__ = ['average_keypoints', 'average_maps', 'average_points', 'average_scores']
 
 
-def average_maps(maps: Tensor, flipped: Tensor, flip_indices: Sequence[int], test_cfg: Mapping[str, Any]) -> Tensor:
-    """Mean of maps and of the mirror image's maps, mirrored back with left and right swapped.
+def average_maps(maps: Tensor, flipped: Tensor, flip_indices: Sequence[int], test_cfg: ConfigType) -> Tensor:
+    """Mean of the maps of an image and of its mirror image.
+
+    The maps of the mirror image are mirrored back, and left and right joints are swapped.
 
     Args:
-        maps: (B, K, H, W) of the picture.
+        maps: (B, K, H, W) of the image.
         flipped: (B, K, H, W) of its mirror image.
-        flip_indices: For each joint the one that it becomes in the mirror.
+        flip_indices: For each joint the joint that it becomes in the mirror.
         test_cfg: ``flip_mode`` (MMPose's), and ``shift_heatmap``: move the mirrored maps by one cell.
 
     Returns:
@@ -36,15 +39,17 @@ def average_maps(maps: Tensor, flipped: Tensor, flip_indices: Sequence[int], tes
 def average_points(
     points: Tensor, flipped: Tensor, flip_indices: Sequence[int], width: int, shift_coords: bool = True
 ) -> Tensor:
-    """Mean of points and of the mirror image's points, mirrored back with left and right swapped.
+    """Mean of the points of an image and of its mirror image.
+
+    The points of the mirror image are mirrored back, and left and right joints are swapped.
 
     Args:
-        points: (B, K, D) in unit coordinates (pixels / input size), x first.
+        points: (B, K, D) in normalized coordinates (pixels / input size), x first.
         flipped: (B, K, D) of the mirror image.
-        flip_indices: For each joint the one that it becomes in the mirror.
+        flip_indices: For each joint the joint that it becomes in the mirror.
         width: Width of the input in pixels.
-        shift_coords: Mirror at the middle of the picture, (width - 1) / 2 pixels, which is exact. False: at half of
-            the width, as programs do that leave the last pixel out of account.
+        shift_coords: Mirror at the middle of the image, (width - 1) / 2 pixels, which is exact. False: mirror at half
+            of the width, half a pixel further, as some programs do.
 
     Returns:
         (B, K, D).
@@ -56,5 +61,22 @@ def average_points(
 
 
 def average_scores(scores: Tensor, flipped: Tensor, flip_indices: Sequence[int]) -> Tensor:
-    """Mean of values of joints, (B, K, ...), and of the mirror image's values with left and right swapped."""
+    """Mean of values of joints, (B, K, ...), of an image and of its mirror image, with left and right swapped."""
     return (scores + flipped[:, list(flip_indices)]) * 0.5
+
+
+def average_keypoints(
+    keypoints: Keypoints, flipped: Keypoints, flip_indices: Sequence[int], width: int, shift_coords: bool = True
+) -> Keypoints:
+    """Mean of normalized keypoints of an image and of its mirror image: points, scores and sigmas.
+
+    Arguments are those of :func:`average_points`.
+    """
+    sigmas = None
+    if keypoints.sigmas is not None and flipped.sigmas is not None:
+        sigmas = average_scores(keypoints.sigmas, flipped.sigmas, flip_indices)
+    return Keypoints(
+        average_points(keypoints.points, flipped.points, flip_indices, width, shift_coords),
+        average_scores(keypoints.scores, flipped.scores, flip_indices),
+        sigmas,
+    )

@@ -1,17 +1,59 @@
-"""Training targets of a batch: packed by the pipeline, or drawn from keypoints by the head's codec."""
+"""Training targets of a batch: packed by the pipeline, or drawn from keypoints by the head's codec.
+
+Three numbers of a joint are kept apart here, and nowhere else:
+
+- its *visibility*, ``keypoints_visible``. A joint is labeled if this is a finite number above 0. The number itself does
+  not matter: a visibility is not a weight;
+- whether its dataset *annotates* it at all. MMPose's ``KeypointConverter`` writes pairs (visibility, weight): (0, 0)
+  for a joint that the dataset does not have, (0, 1) for one without a label;
+- its *weight* in a loss, which is finite and not negative. Any other weight counts as 0.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-__all__ = ['axis_weights', 'gather_keypoints', 'gather_stage_targets', 'gather_targets', 'needed_targets']
+from mmpose_ext.codecs import KeypointCodec, keypoint_codec
+
+__all__ = [
+    'SampleKeypoints',
+    'Targets',
+    'axis_weights',
+    'gather_keypoints',
+    'gather_stage_targets',
+    'gather_targets',
+    'labeled_joints',
+    'mask_joints',
+    'needed_targets',
+]
+
+# training targets by the names that a codec's encode() returns, with B in front
+Targets = dict[str, Tensor]
 
 # where a pipeline with GenerateTarget packs what a codec's encode() returned
 _PACKED = ('gt_instance_labels', 'gt_fields')
+# MMPose's name of the second number of the pairs above
+_ANNOTATED = 'keypoints_visible_weights'
+
+
+class SampleKeypoints(NamedTuple):
+    """Keypoints of a batch of samples, float32.
+
+    Args:
+        points: (B, K, D) in input pixels, x first. Where some samples have depth, it is NaN in those that have none.
+        labeled: (B, K), 1 for a labeled joint, else 0.
+        annotated: (B, K), the weight of the joint by the dataset, 0 for one that the dataset does not have; None where
+            every dataset has every joint.
+    """
+
+    points: Tensor
+    labeled: Tensor
+    annotated: Tensor | None
 
 
 def _to_device(arrays: Sequence[np.ndarray], device: torch.device) -> Tensor:
@@ -22,21 +64,38 @@ def _to_device(arrays: Sequence[np.ndarray], device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def gather_keypoints(samples: Sequence[PoseDataSample], device: torch.device) -> tuple[Tensor, Tensor]:
+def _is_labeled(visible: np.ndarray) -> np.ndarray:
+    """Which joints are labeled."""
+    return (visible > 0) & np.isfinite(visible)  # comparisons with NaN are false
+
+
+def labeled_joints(sample: PoseDataSample, joints: int) -> np.ndarray:
+    """Which of the K joints of a sample are labeled, (K,) bool, read on the host.
+
+    A sample with packed targets and without visibilities counts as labeled; one without either does not.
+    """
+    if 'gt_instances' in sample and 'keypoints_visible' in sample.gt_instances:
+        visible = np.asarray(sample.gt_instances.keypoints_visible, dtype=np.float32)[0]
+        return _is_labeled(visible[..., 0] if visible.ndim == 2 else visible)
+    packed = 'gt_instance_labels' in sample and 'keypoint_weights' in sample.gt_instance_labels
+    return np.full(joints, packed)
+
+
+def gather_keypoints(samples: Sequence[PoseDataSample], device: torch.device, joints: int = 0) -> SampleKeypoints:
     """Keypoints of top-down samples as tensors.
 
     Args:
         samples: B samples, each of one person, packed with ``PackPoseInputs(pack_transformed=True)``.
-        device: Where the tensors shall be.
-
-    Returns:
-        Keypoints (B, K, D) in input pixels, x first, and visibility (B, K), float32. Where some samples have depth, it
-        is NaN in those that have none.
+        device: Device of the tensors.
+        joints: Number of joints K, needed for an empty batch alone.
 
     Raises:
         ValueError: If a sample has no transformed keypoints, or not exactly one person.
     """
-    keypoints, visible = [], []
+    if not samples:
+        empty = torch.zeros(0, joints, 2, device=device)
+        return SampleKeypoints(empty, empty[..., 0], None)
+    points, labeled, annotated = [], [], []
     for sample in samples:
         instances = sample.gt_instances
         if 'transformed_keypoints' not in instances:
@@ -45,28 +104,41 @@ def gather_keypoints(samples: Sequence[PoseDataSample], device: torch.device) ->
                 f'got instances with {sorted(instances.keys())}; end the pipeline with '
                 "dict(type='PackPoseInputs', pack_transformed=True)"
             )
-        points, flags = np.asarray(instances.transformed_keypoints), np.asarray(instances.keypoints_visible)
-        if len(points) != 1:
-            raise ValueError(f"'data_samples' must hold one person each (top-down), got {len(points)}")
-        keypoints.append(points[0])
-        # some transforms keep (visible, weight) pairs
-        visible.append(flags[0, ..., 0] if flags.ndim == 3 else flags[0])
-    widths = {points.shape[-1] for points in keypoints}
-    if len(widths) > 1:
-        missing = float('nan')
-        keypoints = [
-            np.pad(points, ((0, 0), (0, max(widths) - points.shape[-1])), constant_values=missing)
-            for points in keypoints
-        ]
-    return _to_device(keypoints, device), _to_device(visible, device)
+        people = np.asarray(instances.transformed_keypoints)
+        visible = np.asarray(instances.keypoints_visible, dtype=np.float32)
+        if len(people) != 1:
+            raise ValueError(f"'data_samples' must hold one person each (top-down), got {len(people)}")
+        points.append(people[0])
+        pairs = visible.ndim == 3
+        labeled.append(_is_labeled(visible[0, :, 0] if pairs else visible[0]))
+        annotated.append(visible[0, :, 1] if pairs else None)
+    known = [
+        np.ones(one.shape, np.float32) if weights is None else weights
+        for weights, one in zip(annotated, labeled, strict=True)
+    ]
+    weights = None if all(one is None for one in annotated) else _usable_weights(_to_device(known, device))
+    return SampleKeypoints(_to_device(_same_axes(points), device), _to_device(labeled, device), weights)
 
 
-def _packed_targets(samples: Sequence[PoseDataSample], device: torch.device) -> dict[str, Tensor]:
+def _same_axes(points: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    """Keypoints (K, D) with as many axes everywhere; a depth that is missing is NaN."""
+    widths = {one.shape[-1] for one in points}
+    if len(widths) == 1:
+        return points
+    return [np.pad(one, ((0, 0), (0, max(widths) - one.shape[-1])), constant_values=float('nan')) for one in points]
+
+
+def _usable_weights(weights: Tensor) -> Tensor:
+    """Weights of joints; 0 in the place of those that are negative or not finite."""
+    return torch.where((weights > 0) & weights.isfinite(), weights, 0.0)
+
+
+def _packed_targets(samples: Sequence[PoseDataSample], device: torch.device) -> Targets:
     """Targets that the pipeline encoded, stacked by name; empty if it did not."""
     targets: dict[str, list[Tensor]] = {}
     for sample in samples:
         for source in _PACKED:
-            for name, value in getattr(sample, source, {}).items():
+            for name, value in sample.get(source, {}).items():
                 # labels have a people axis of length 1 in front, fields do not
                 targets.setdefault(name, []).append(value[0] if source == 'gt_instance_labels' else value)
     for name, values in targets.items():
@@ -78,13 +150,8 @@ def _packed_targets(samples: Sequence[PoseDataSample], device: torch.device) -> 
     return {name: torch.stack(values).to(device) for name, values in targets.items()}
 
 
-def _check_codec(samples: Sequence[PoseDataSample], codec: Any) -> None:
-    """Raise a ValueError unless the codec can draw the targets of these samples."""
-    if not hasattr(codec, 'encode_batch'):
-        raise ValueError(
-            f"'decoder' must be a codec with encode_batch() to draw targets in the head, got "
-            f"{type(codec).__name__}; take one of mmpose_ext's, or put GenerateTarget into the pipeline"
-        )
+def _check_codec(samples: Sequence[PoseDataSample], codec: KeypointCodec) -> None:
+    """Raise a ValueError unless the codec is of the samples' input size."""
     for sample in samples:
         size = tuple(sample.metainfo.get('input_size', codec.input_size))
         if size != tuple(codec.input_size):
@@ -93,15 +160,30 @@ def _check_codec(samples: Sequence[PoseDataSample], codec: Any) -> None:
             )
 
 
+def _weighted(targets: Targets, annotated: Tensor | None) -> Targets:
+    """Targets with usable weights, in which joints that the dataset does not have count for nothing."""
+    targets = dict(targets)
+    if annotated is None and _ANNOTATED in targets:
+        annotated = _usable_weights(targets[_ANNOTATED].float())
+    if annotated is not None:
+        targets[_ANNOTATED] = annotated
+    for name in ('keypoint_weights', 'depth_weights'):
+        if name in targets:
+            weights = _usable_weights(targets[name])
+            targets[name] = weights if annotated is None else weights * annotated
+    return targets
+
+
 def gather_stage_targets(
-    samples: Sequence[PoseDataSample], codecs: Sequence[Any], device: torch.device
-) -> list[dict[str, Tensor]]:
+    samples: Sequence[PoseDataSample], codecs: Sequence[BaseKeypointCodec | None], device: torch.device, joints: int = 0
+) -> list[Targets]:
     """Targets of a batch for several codecs; keypoints are gathered once, and each codec draws once.
 
     Args:
         samples: B samples of one person each.
-        codecs: A codec for each stage; one that is named again shares its targets.
-        device: Where the targets shall be.
+        codecs: A codec for each stage; stages with the same codec share its targets. None if targets are packed.
+        device: Device of the targets.
+        joints: Number of joints K, needed for an empty batch alone.
 
     Returns:
         For each entry of ``codecs`` what :func:`gather_targets` returns for it.
@@ -109,22 +191,29 @@ def gather_stage_targets(
     Raises:
         ValueError: As :func:`gather_targets`.
     """
-    targets = _packed_targets(samples, device)
-    if targets:
-        return [targets] * len(codecs)
-    different = {id(codec): codec for codec in codecs}
+    packed = _packed_targets(samples, device)
+    if packed:
+        return [_weighted(packed, None)] * len(codecs)
+    if not all(isinstance(codec, BaseKeypointCodec) for codec in codecs):
+        raise ValueError(
+            "'decoder' must be a codec with encode_batch() to draw targets in the head, got NoneType; name one, or put "
+            'GenerateTarget into the pipeline'
+        )
+    different = {id(codec): keypoint_codec(codec) for codec in codecs}
     for codec in different.values():
         _check_codec(samples, codec)
-    keypoints, visible = gather_keypoints(samples, device)
+    points, labeled, annotated = gather_keypoints(samples, device, joints)
     drawn = {
-        # depth is for the codecs that know it
-        key: codec.encode_batch(keypoints[..., : max(2, getattr(codec, 'dim', 2))], visible)
+        # a codec of two axes gets x and y alone
+        key: _weighted(codec.encode_batch(points[..., : codec.dim], labeled), annotated)
         for key, codec in different.items()
     }
     return [drawn[id(codec)] for codec in codecs]
 
 
-def gather_targets(samples: Sequence[PoseDataSample], codec: Any, device: torch.device) -> dict[str, Tensor]:
+def gather_targets(
+    samples: Sequence[PoseDataSample], codec: BaseKeypointCodec | None, device: torch.device, joints: int = 0
+) -> Targets:
     """Targets of a batch, by the names that the codec's ``encode`` returns.
 
     If the pipeline encoded them (MMPose's ``GenerateTarget``), the packed ones are taken; otherwise the codec draws
@@ -132,16 +221,17 @@ def gather_targets(samples: Sequence[PoseDataSample], codec: Any, device: torch.
 
     Args:
         samples: B samples of one person each.
-        codec: The head's codec; needs ``encode_batch`` unless targets are packed.
-        device: Where the targets shall be.
+        codec: The head's codec; it draws nothing, and may be None, if targets are packed.
+        device: Device of the targets.
+        joints: Number of joints K, needed for an empty batch alone.
 
     Returns:
-        Tensors with B in front.
+        Tensors with B in front. Weights are finite and not negative.
 
     Raises:
         ValueError: If the samples hold neither, their input size is not the codec's, or the codec cannot draw batches.
     """
-    return gather_stage_targets(samples, (codec,), device)[0]
+    return gather_stage_targets(samples, (codec,), device, joints)[0]
 
 
 def needed_targets(targets: Mapping[str, Tensor], *names: str) -> list[Tensor]:
@@ -157,8 +247,22 @@ def needed_targets(targets: Mapping[str, Tensor], *names: str) -> list[Tensor]:
 
 
 def axis_weights(targets: Mapping[str, Tensor]) -> Tensor:
-    """Weights of a loss on points: (B, K, 1) for all axes or, with ``depth_weights``, (B, K, 3) for each."""
+    """Weights of a loss on points: (B, K, 1) for all axes or, with ``depth_weights``, (B, K, 3), one for each axis."""
     (weights,) = needed_targets(targets, 'keypoint_weights')
     if 'depth_weights' not in targets:
         return weights[..., None]
     return torch.stack((weights, weights, targets['depth_weights']), -1)
+
+
+def mask_joints(weights: Tensor, *values: Tensor) -> list[Tensor]:
+    """Zeros in the place of values whose weight is 0, so that a NaN there reaches neither a loss nor a gradient.
+
+    Args:
+        weights: (B, K), or of as many axes as the values with a length of 1 or theirs.
+        *values: (B, K, ...).
+    """
+    known = weights > 0
+    masked = []
+    for value in values:
+        masked.append(torch.where(known.view(*known.shape, *(1,) * (value.dim() - known.dim())), value, 0.0))
+    return masked

@@ -84,7 +84,7 @@ def test_without_a_share_it_trains_as_the_plain_student(trained, batch):
     plain.init_weights()
     torch.manual_seed(5)
     model = MODELS.build(distilled_config(model_config('large maps'), alpha=0.0, alpha_unlabeled=0.0))
-    model._teacher.trained = True
+    model._teacher.loaded = True
     model.init_weights()
     for one in (plain, model):
         optimizer = torch.optim.SGD(one.parameters(), lr=0.1)
@@ -97,13 +97,13 @@ def test_without_a_share_it_trains_as_the_plain_student(trained, batch):
 def test_the_student_is_asked_once_a_step(trained, batch):
     model = distiller(trained(), 'integral')
     calls = []
-    for name in ('forward', 'interpret'):
+    for name in ('forward', 'postprocess'):
         method = getattr(model.head, name)
         setattr(model.head, name, lambda *given, name=name, method=method: (calls.append(name), method(*given))[1])
     model.loss(*batch())
-    assert calls == ['forward', 'interpret']
+    assert calls == ['forward', 'postprocess']
     model.loss(*batch())  # what was recorded is not kept
-    assert calls == 2 * ['forward', 'interpret']
+    assert calls == 2 * ['forward', 'postprocess']
 
 
 def test_recording_leaves_the_head_as_it_was(trained, batch):
@@ -251,7 +251,7 @@ PAIRS = {
 @pytest.mark.parametrize(('teacher', 'student'), PAIRS)
 def test_any_pair(trained, batch, teacher, student):
     model = distiller(trained(teacher), student)
-    assert model.via == PAIRS[teacher, student]
+    assert model.learn == PAIRS[teacher, student]
     inputs, samples = batch()
     if student.startswith('MMPose'):
         samples = pack_targets(samples, dict(HEADS[student]['decoder']))
@@ -282,9 +282,9 @@ def test_points_are_labels_of_the_students_own_loss(trained, batch, student):
     teacher = trained('large maps')
     maps = render_gaussians(keypoints / 2, (24, 32), 2.0) * confidence[..., None, None]
     teacher.head.forward = lambda feats: maps
-    model = distiller(teacher, student, alpha=0.5, via='points').eval()
+    model = distiller(teacher, student, alpha=0.5, learn='points').eval()
     losses = model.loss(inputs, samples)
-    reading = model.head.interpret(model._forward(inputs))
+    reading = model.head.postprocess(model._forward(inputs))
     targets = model.head.targets(samples, inputs.device)
     scores = teacher.head.forward(None).flatten(2).amax(-1)
     expected = model.head.losses(reading, dict(targets, keypoint_weights=0.5 * scores))
@@ -327,7 +327,7 @@ def test_peaks_of_another_width(trained, caplog, sigma, warned):
     try:
         distiller(teacher)
         assert ('not equally wide' in caplog.text) is warned
-        distiller(teacher, via='points')
+        distiller(teacher, learn='points')
         assert caplog.text.count('not equally wide') == warned
     finally:
         logger.removeHandler(caplog.handler)
@@ -356,7 +356,7 @@ def test_a_teacher_of_other_colours(trained, swap):
     model = distiller(teacher)
     raw = dict(inputs=[torch.randint(0, 256, (3, 64, 48), dtype=torch.uint8)], data_samples=[PoseDataSample()])
     expected = teacher.data_preprocessor(raw)['inputs']
-    found = model._teacher.pictures(model.data_preprocessor(raw)['inputs'])
+    found = model._teacher.images(model.data_preprocessor(raw)['inputs'])
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-5)
 
 
@@ -450,8 +450,13 @@ def test_joints_without_names(trained, batch):
     [
         ('maps', 'maps', dict(alpha=1.5), r"'alpha' must be a number from 0 to 1, got 1.5"),
         ('maps', 'maps', dict(alpha_unlabeled=None), r"'alpha_unlabeled' must be a number from 0 to 1, got None"),
-        ('maps', 'maps', dict(via='features'), r"'via' must be one of .*, got 'features'"),
-        ('maps', 'RLE', dict(via='maps'), r"'via' must be 'points' .*student has a RLEHead .*teacher a HeatmapHead"),
+        ('maps', 'maps', dict(learn='features'), r"'learn' must be one of .*, got 'features'"),
+        (
+            'maps',
+            'RLE',
+            dict(learn='maps'),
+            r"'learn' must be 'points' .*student has a RLEHead .*teacher a HeatmapHead",
+        ),
         ('RLE', "MMPose's maps", {}, r"'head' must be one of mmpose_ext .*MSRAHeatmap.*teacher a RLEHead"),
         ('maps', 'maps', dict(unmatched_joints='skip'), r"'unmatched_joints' must be one of .*, got 'skip'"),
         ('maps', 'RLE', dict(loss_pd=dict(type='KeypointMSELoss')), r"'loss_pd' must be None .*KeypointMSELoss"),

@@ -112,7 +112,7 @@ def test_it_is_moved_with_the_model(trained):
     model = distiller(teacher)
     model.to(torch.float64)
     assert all(parameter.dtype == torch.float64 for parameter in teacher.parameters())
-    assert model._teacher.pictures.scale.dtype == torch.float64
+    assert model._teacher.images.scale.dtype == torch.float64
     model.half()
     assert all(parameter.dtype == torch.float16 for parameter in teacher.parameters())
     model.to('meta')

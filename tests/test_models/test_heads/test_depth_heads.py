@@ -9,6 +9,7 @@ from helpers import make_features, make_samples, pack_targets, random_keypoints
 from mmengine.structures import InstanceData
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 
+from mmpose_ext.codecs import Keypoints
 from mmpose_ext.functional import soft_argmax
 from mmpose_ext.models.heads import IntegralHead3D, RegressionHead, RLEHead
 
@@ -94,7 +95,7 @@ def test_channels_are_the_released_programs(reference):
     head = bare_head('I', out_channels=joints, in_channels=maps.shape[1], depth_size=cells, decoder=codec)
     outputs = head((maps,))
     assert outputs.shape == (count, joints, cells, height, width)
-    found = points_of(head.decode(head.locate(outputs)))
+    found = head.decode_outputs(outputs).points
     expected = (coords + np.array((0.5, 0.5, 0))) * (4 * width, 8 * height, RANGE)
     np.testing.assert_allclose(found, expected, atol=0.02)  # pixels and millimetres
     assert np.ptp(expected[..., 2]) > 100
@@ -111,7 +112,7 @@ def test_a_layer_has_k_times_d_channels():
 def test_xy_is_what_a_map_summed_over_depth_gives(score):
     head = bare_head('I', score=score)
     (maps,) = make_features(2, JOINTS * CELLS, HEATMAP)
-    points, scores = head.locate(head((maps,)))
+    points, scores, _ = head.decode_outputs(head((maps,)), normalized=True)
     flat = maps.view(2, JOINTS, CELLS, *reversed(HEATMAP)).logsumexp(2)
     np.testing.assert_allclose(points[..., :2], soft_argmax(flat) / torch.tensor(HEATMAP), atol=1e-5)
     assert ((scores > 0) & (scores <= 1)).all()
@@ -197,7 +198,7 @@ def test_without_depth_a_volume_is_trained_as_its_map(variant):
     np.testing.assert_allclose(gradient, gradient[:, :, :1].expand_as(gradient), rtol=1e-3, atol=1e-9)
     assert gradient.abs().amax() > 0
     if 'loss_coord' in losses:
-        outputs = head.interpret(head((logits.detach().requires_grad_(),)))
+        outputs = head.postprocess(head((logits.detach().requires_grad_(),)))
         outputs.points.retain_grad()
         targets = head.targets(make_samples(people(2, (False, False)), None, INPUT), logits.device)
         head.losses(outputs, targets)['loss_coord'].backward()
@@ -302,14 +303,14 @@ def test_a_mirror_leaves_depth_alone(variant):
     head = make_head(variant)
     views = []
     for points in (keypoints, mirrored):
-        unit = torch.from_numpy(points / (*INPUT, RANGE) + (0, 0, 0.5)).float()
+        normalized = torch.from_numpy(points / (*INPUT, RANGE) + (0, 0, 0.5)).float()
         if variant in ('H1', 'H2'):
             continue
-        extra = torch.zeros_like(unit) if variant == 'RLE' else torch.ones(4, JOINTS)
-        views.append(unit if variant == 'R1' else (unit, extra))
+        sigmas = torch.zeros_like(normalized) if variant == 'RLE' else None
+        views.append(Keypoints(normalized, torch.ones(4, JOINTS), sigmas))
     if views:
         answers = iter(views)
-        head.locate = lambda outputs: next(answers)
+        head.codec_inputs = lambda outputs: next(answers)
     else:
         # maxima: the mean of volumes, of which the mirrored one is turned on x alone
         volume = torch.rand(4, JOINTS, CELLS, 32, 24)

@@ -6,7 +6,7 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose import registry as mmpose_registry
 from torch import nn
 
-from mmpose_ext.codecs import DarkHeatmap
+from mmpose_ext.codecs import DarkHeatmap, Keypoints
 from mmpose_ext.models.heads import BaseHead, HeatmapHead
 
 INPUT, HEATMAP, JOINTS = (96, 128), (24, 32), 6
@@ -448,7 +448,7 @@ def test_maps_of_another_size_than_the_codecs(way):
         ValueError, match=r"'heatmap_size' of the codec .*\(3, 6, 64, 48\), got targets .*\(3, 6, 32, 24\)"
     ):
         make_head().loss(features, samples)
-    with pytest.raises(ValueError, match=r"'batch_encoded' must have shape .*got shape \(3, 6, 64, 48\)"):
+    with pytest.raises(ValueError, match=r"'encoded' must have shape .*got shape \(3, 6, 64, 48\)"):
         make_head().predict(features, samples)
 
 
@@ -524,7 +524,7 @@ def test_a_head_says_what_it_cannot_do():
     assert head.loss(features, samples).keys() == {'loss'}
     with pytest.raises(NotImplementedError, match=r'_Plain has no flip test; set model\.test_cfg\.flip_test=False'):
         head.predict([features, features], samples, dict(flip_test=True))
-    head.decode = lambda outputs: []
+    head.decode_outputs = lambda *given: Keypoints(torch.zeros(3, JOINTS, 2), torch.zeros(3, JOINTS))
     with pytest.raises(NotImplementedError, match=r'_Plain has no maps; set model\.test_cfg\.output_heatmaps=False'):
         head.predict(features, samples, dict(output_heatmaps=True))
 

@@ -138,7 +138,7 @@ def test_coordinates_are_mmposes(beta, change, size):
     features, samples = batch(feature_size=size)
     with torch.no_grad():
         expected, maps = theirs(features)
-        points, scores = ours.locate(ours(features))
+        points, scores, _ = ours.decode_outputs(ours(features), normalized=True)
         np.testing.assert_allclose(points, expected, atol=1e-5)
         np.testing.assert_allclose(ours.heatmaps(ours(features)), maps, atol=1e-6)
         found, wanted = points_of(ours.predict(features, samples)), points_of(theirs.predict(features, samples))
@@ -527,7 +527,7 @@ class Network(nn.Module):
         self.head = head
 
     def forward(self, feature):
-        return self.head.locate(self.head.forward((feature,)))
+        return self.head.decode_outputs(self.head.forward((feature,)))[:2]
 
 
 def test_it_can_be_exported():
@@ -542,14 +542,14 @@ def test_it_can_be_exported():
             np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize('variant', ['H2', 'I'])
+@pytest.mark.parametrize('variant', ['I', 'I debias'])
 def test_it_can_be_traced(variant):
     network = Network(spread(make_head(variant))).eval()
     first, other = make_features(2, 8, (12, 16))[0], make_features(2, 8, (12, 16), seed=1)[0]
     with torch.no_grad():
         found, expected = torch.jit.trace(network, (first,))(other), network(other)
-    for one, wanted in zip(*((part,) if torch.is_tensor(part) else part for part in (found, expected)), strict=True):
-        np.testing.assert_allclose(one, wanted, atol=1e-5)
+    for one, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, wanted, atol=1e-4)
 
 
 # ---------------------------------------------------------------------------------------------

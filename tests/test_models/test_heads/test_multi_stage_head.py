@@ -185,7 +185,7 @@ def test_heads_may_differ():
 def test_a_weight_of_zero_is_no_loss_and_no_work(monkeypatch):
     head = staged(hourglass_int(), loss_weights=(0, 0.5, 1))
     maps, samples = stages(sizes=SIZES), people()
-    for name in ('interpret', 'losses'):
+    for name in ('postprocess', 'losses'):
         monkeypatch.setattr(head.heads[0], name, None)
     monkeypatch.setattr(head.heads[0].decoder, 'encode_batch', None)
     losses = head.loss(maps, samples)

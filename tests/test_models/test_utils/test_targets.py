@@ -5,18 +5,22 @@ from helpers import make_samples, random_keypoints
 from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 
+from mmpose_ext.codecs import KeypointCodec
 from mmpose_ext.models.utils import gather_keypoints, gather_stage_targets, gather_targets
 
 CPU = torch.device('cpu')
 
 
-class RecordingCodec:
+class RecordingCodec(KeypointCodec):
     """Returns what it was asked to encode."""
 
     input_size = (96, 128)
 
-    def encode_batch(self, keypoints, keypoints_visible):
+    def encode_batch(self, keypoints, keypoints_visible=None):
         return dict(keypoints=keypoints, visible=keypoints_visible)
+
+    def decode_tensors(self, encoded, normalized=False):
+        raise NotImplementedError
 
 
 def packed_sample(**labels):
@@ -29,7 +33,8 @@ def packed_sample(**labels):
 def test_keypoints_are_stacked(axes):
     keypoints = np.random.default_rng(0).random((4, 5, axes))
     visible = np.random.default_rng(1).integers(0, 2, (4, 5))
-    points, flags = gather_keypoints(make_samples(keypoints, visible), CPU)
+    points, flags, annotated = gather_keypoints(make_samples(keypoints, visible), CPU)
+    assert annotated is None
     assert points.dtype == flags.dtype == torch.float32
     np.testing.assert_allclose(points, keypoints, rtol=1e-6)
     np.testing.assert_array_equal(flags, visible)
@@ -92,7 +97,7 @@ def test_the_copy_to_the_gpu_does_not_wait():
     gather_keypoints(samples, device)
     torch.cuda.set_sync_debug_mode('error')
     try:
-        points, _ = gather_keypoints(samples, device)
+        points, _, _ = gather_keypoints(samples, device)
     finally:
         torch.cuda.set_sync_debug_mode('default')
     assert points.device.type == 'cuda'
