@@ -12,7 +12,6 @@ from test_configs import CONFIGS, fake_person, load, metainfo_of, narrow, parse
 
 from mmpose_ext import config_path
 from mmpose_ext.lab.ablation.table import find_table, list_tables
-from mmpose_ext.models.distillers.grids import peak_width
 
 LEAVES = sorted((CONFIGS / 'fpd').glob('*.py'))
 DISTILLED = [leaf for leaf in LEAVES if 'PoseDistiller' in load(leaf).model.type]
@@ -79,7 +78,7 @@ def test_the_pair_fits(leaf: Path) -> None:
     """It builds; where maps are learned, the peaks of labels and teacher are equally wide."""
     model = shapes_of(load(leaf))
     if model.learn == 'maps':
-        assert peak_width(model.head) == pytest.approx(peak_width(model._teacher.head))
+        assert model.head.map_format.sigma == pytest.approx(model._teacher.map_format.sigma)
     assert model._matched.all()
     if leaf.stem in PAIRS:
         codec = model.teacher.head.decoder

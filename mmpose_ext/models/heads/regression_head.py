@@ -45,6 +45,8 @@ class RegressionHead(BaseHead[Tensor, Tensor, Targets]):
         ValueError: If ``dim`` is neither, or not that of the codec.
     """
 
+    num_joints: int
+
     def __init__(
         self,
         in_channels: int,

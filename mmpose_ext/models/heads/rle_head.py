@@ -33,6 +33,8 @@ class LikelihoodHead(BaseHead[Tensor, Tensor, Targets]):
     A subclass puts out points and raw sigmas, (B, K, 2 * D). It adds ``fc`` and ``loss_module`` by :meth:`add_loss`.
     """
 
+    num_joints: int
+
     def __init__(self, num_joints: int, dim: int, decoder: OptConfigType, init_cfg: OptMultiConfig) -> None:
         layers = [*map_init_cfg(), dict(type='Normal', layer=['Linear'], std=0.01, bias=0)]
         super().__init__(decoder, layers if init_cfg is None else init_cfg)
