@@ -184,6 +184,7 @@ OTHERS: dict[str, set[str]] = {
         'ZukoFlow',
     },
     'TRANSFORMS': {'DropLabels', 'RandomChannelScale', 'UnknownDepth'},
+    'VISUALIZERS': {'PoseVisualizer'},
 }
 
 every_codec = pytest.mark.parametrize(
