@@ -1,8 +1,7 @@
-"""Pinhole cameras with lens distortion: points of the camera frame <-> pixels of the picture."""
+"""Pinhole cameras with lens distortion: points of the camera frame <-> pixels of the image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +12,19 @@ __all__ = ['Camera', 'back_project', 'crop_box', 'project_points']
 
 Array = npt.NDArray[np.float64]
 
-_STEPS = 20  # of Newton's method; a lens needs 4
-_TOLERANCE = 1e-9  # in focal lengths: a millionth of a pixel
+_STEPS = 20  # of Newton's method; 4 are enough for a real lens
+_TOLERANCE = 1e-9  # in focal lengths, about a millionth of a pixel
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Intrinsic parameters; the frame has x to the right, y down and z forward.
+    """Intrinsic parameters of a camera, whose frame has x to the right, y down and z forward.
 
     Args:
         focal: (2,), focal lengths of x and y in pixels.
         center: (2,), principal point in pixels.
         radial: (3,), coefficients of the second, fourth and sixth power of the distance from the axis.
-        tangential: (2,).
+        tangential: (2,), coefficients of the tangential distortion.
     """
 
     focal: Array
@@ -34,15 +33,15 @@ class Camera:
     tangential: Array
 
     @classmethod
-    def from_param(cls, param: Mapping[str, Any]) -> 'Camera':
-        """From a dictionary with MMPose's names.
+    def from_param(cls, param: Mapping[str, npt.ArrayLike]) -> 'Camera':
+        """Make a camera from a dictionary with MMPose's names.
 
         Args:
-            param: ``f`` and ``c``, 2 numbers each; ``k`` (up to 3) and ``p`` (2) if the lens distorts. Arrays of any
-                shape, such as the columns of MMPose's ``cameras.pkl``.
+            param: ``f`` and ``c``, 2 numbers each; ``k`` (up to 3) and ``p`` (2) if the lens distorts. Arrays may have
+                any shape, such as the columns of MMPose's ``cameras.pkl``.
 
         Raises:
-            ValueError: If one is missing or has another number of values, or a focal length is not above zero.
+            ValueError: If a parameter is missing or has another number of values, or a focal length is not above zero.
         """
         missing = [key for key in ('f', 'c') if key not in param]
         if missing:
@@ -54,16 +53,16 @@ class Camera:
         return cls(focal, center, np.pad(radial, (0, 3 - len(radial))), tangential)
 
     def distorted(self, points: Array) -> Array:
-        """Where the lens shows (..., 2) points at distance 1; the same unit, focal lengths from the axis."""
+        """Positions at which the lens shows points (..., 2) at distance 1, both in focal lengths from the axis."""
         squared = (points**2).sum(-1, keepdims=True)
         powers = squared ** np.arange(1, 4)
         stretch = 1 + (powers * self.radial).sum(-1, keepdims=True)
-        # Human3.6M's form: OpenCV's, and MMPose's SimpleCamera, have this term twice
+        # the form of Human3.6M; OpenCV and MMPose's SimpleCamera have this term twice
         tilt = (points * self.tangential[::-1]).sum(-1, keepdims=True)
         return points * (stretch + tilt) + squared * self.tangential[::-1]
 
 
-def _numbers(key: str, value: Any, counts: tuple[int, ...]) -> Array:
+def _numbers(key: str, value: npt.ArrayLike, counts: tuple[int, ...]) -> Array:
     array = np.asarray(value, np.float64).reshape(-1)
     if len(array) not in counts or not np.isfinite(array).all():
         wanted = ' or '.join(map(str, counts))
@@ -72,16 +71,22 @@ def _numbers(key: str, value: Any, counts: tuple[int, ...]) -> Array:
 
 
 def project_points(points: npt.ArrayLike, camera: Camera) -> Array:
-    """Pixels in which a camera sees points.
+    """Pixels at which a camera sees points.
 
-    With the lens of Human3.6M's cameras this gives the released 2D joints of the released 3D joints to 3e-5 pixels.
+    With the cameras of Human3.6M this projects the 3D joints of the dataset to its 2D joints with an error of 3e-5
+    pixels.
 
     Args:
         points: (..., 3) in the camera frame, in any unit.
         camera: The camera.
 
     Returns:
-        (..., 2) in pixels, x first. Of points at or behind the camera (z <= 0): NaN.
+        (..., 2) in pixels, x first; NaN for points at or behind the camera (z <= 0).
+
+    Example:
+        >>> camera = Camera.from_param(dict(f=[1000, 1000], c=[500, 400]))
+        >>> project_points([[0.2, -0.1, 2.0]], camera)
+        array([[600., 350.]])
     """
     points = np.asarray(points, np.float64)
     check_shape('points', points, '... 3')
@@ -90,19 +95,24 @@ def project_points(points: npt.ArrayLike, camera: Camera) -> Array:
 
 
 def back_project(pixels: npt.ArrayLike, depths: npt.ArrayLike, camera: Camera) -> Array:
-    """Points of the camera frame from their pixels and depths: X = (u - cx) / fx * Z without distortion.
+    """Points of the camera frame from their pixels and depths: ``X = (u - cx) / fx * Z`` without distortion.
 
     Args:
         pixels: (..., 2), x first.
         depths: (...), z in any unit.
-        camera: The camera. Distortion is undone by Newton's method. Where it has no inverse, far outside of the
-            picture, the point is taken as if the lens did not distort.
+        camera: The camera. Distortion is undone by Newton's method. Where it has no inverse, far outside the image,
+            the point is computed as if the lens did not distort.
 
     Returns:
         (..., 3) in the unit of the depths. NaN stays NaN.
 
     Raises:
         ValueError: If the shapes do not fit.
+
+    Example:
+        >>> camera = Camera.from_param(dict(f=[1000, 1000], c=[500, 400]))
+        >>> back_project([[600, 350]], [2.0], camera)
+        array([[ 0.2, -0.1,  2. ]])
     """
     pixels, depths = np.asarray(pixels, np.float64), np.asarray(depths, np.float64)
     check_shape('pixels', pixels, '... 2')
@@ -138,21 +148,26 @@ def _undistorted(seen: Array, camera: Camera) -> Array:
 
 
 def crop_box(roots: npt.ArrayLike, camera: Camera, side: float = 2000.0) -> Array:
-    """The picture of a square around people's roots, parallel to the image plane: the crop of Human3.6M.
+    """Box in the image of a square around people's roots, parallel to the image plane: the crop of Human3.6M.
 
-    The integral regression paper's program takes a square of 2 m whose middle is the pelvis, without distortion. So
-    the size of a person in the crop does not change with the distance, and depth in it has one scale.
+    The official implementation of integral regression takes a square of 2 m whose middle is the pelvis, without
+    distortion. So the size of a person in the crop does not change with the distance, and depth has one scale in it.
 
     Args:
         roots: (..., 3) in the camera frame, in the unit of ``side``.
         camera: The camera.
-        side: Of the square; the default is in millimetres.
+        side: Side of the square; the default is in millimeters.
 
     Returns:
-        (..., 4) in pixels: left, top, right, bottom. It may reach beyond the picture.
+        (..., 4) in pixels: left, top, right, bottom. A box may reach beyond the image.
 
     Raises:
         ValueError: If a root is not in front of the camera, or the side is not above zero.
+
+    Example:
+        >>> camera = Camera.from_param(dict(f=[1000, 1000], c=[500, 400]))
+        >>> crop_box([0, 0, 4000], camera)
+        array([250., 150., 750., 650.])
     """
     roots = np.asarray(roots, np.float64)
     check_shape('roots', roots, '... 3')

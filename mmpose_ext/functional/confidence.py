@@ -1,7 +1,7 @@
-"""How much confidences tell of the values that they stand for: correlations and calibration.
+"""How well confidences agree with the values that they stand for: correlations and calibration.
 
-Own lines on numpy: importing ``scipy.stats``, which has the correlations, takes a second, and this package is loaded
-with every codec. The tests hold them to scipy's.
+The correlations are written on NumPy because ``scipy.stats`` takes a second to import, and this package is imported
+with every codec. The tests compare them with those of SciPy.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ __all__ = ['calibration_error', 'pearson', 'spearman']
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation coefficient: how close the pairs come to a straight line.
+    """Pearson's correlation coefficient: how close the pairs are to a straight line.
 
     Args:
         x: Values (N,).
@@ -24,6 +24,11 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
 
     Raises:
         ValueError: If a shape differs.
+
+    Example:
+        >>> import numpy as np
+        >>> pearson(np.array([1, 2, 3]), np.array([1, 3, 2]))
+        0.5
     """
     x, y = _pairs(x=x, y=y)
     if not (np.isfinite(x).all() and np.isfinite(y).all()) or _is_constant(x) or _is_constant(y):
@@ -32,9 +37,9 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rank correlation: Pearson's of the ranks, which no rising transform of either side changes.
+    """Spearman's rank correlation: Pearson's coefficient of the ranks.
 
-    Equal values share the mean of their ranks.
+    No rising transform of either side changes it. Equal values share the mean of their ranks.
 
     Args:
         x: Values (N,), infinite ones included.
@@ -45,6 +50,11 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
 
     Raises:
         ValueError: If a shape differs.
+
+    Example:
+        >>> import numpy as np
+        >>> spearman(np.array([1, 2, 3]), np.array([1, 100, 1000]))
+        1.0
     """
     x, y = _pairs(x=x, y=y)
     if np.isnan(x).any() or np.isnan(y).any():
@@ -53,13 +63,13 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def calibration_error(confidences: np.ndarray, values: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error: how far confidences are from the mean of the values they stand for.
+    """Expected calibration error: how far confidences are from the mean of the values that they stand for.
 
-    The pairs are sorted into ``bins`` equal parts of 0 to 1 by their confidence; the error is the mean over all pairs
-    of the distance between the mean confidence and the mean value of their part (Guo et al., ICML 2017, equation 3,
-    who have right or wrong for the value). Confidences below 0 and above 1 count in the first and last part. 0 means
-    that values are .8 on average where the confidence is about .8. A constant confidence can reach that as well: this
-    says nothing about whether confidences tell good from bad, as the correlations do.
+    The pairs are sorted into ``bins`` equal parts of the range 0 to 1 by their confidence. The error is the mean, over
+    all pairs, of the distance between the mean confidence and the mean value of their part (equation 3 of Guo et al.,
+    ICML 2017, where the value is right or wrong). Confidences below 0 and above 1 count in the first and last part. An
+    error of 0 means that values are 0.8 on average where the confidence is about 0.8. A constant confidence can reach
+    it as well: only the correlations say whether confidences distinguish good predictions from bad ones.
 
     Args:
         confidences: (N,).
@@ -70,8 +80,15 @@ def calibration_error(confidences: np.ndarray, values: np.ndarray, bins: int = 1
         From 0 (best) to 1 for confidences from 0 to 1. NaN without a pair or with a number that is not finite.
 
     Raises:
-        ValueError: If a shape differs.
+        ValueError: If a shape differs or ``bins`` is not a whole number above zero.
+
+    Example:
+        >>> import numpy as np
+        >>> calibration_error(np.array([0.75, 0.75]), np.array([1.0, 0.0]))
+        0.25
     """
+    if not isinstance(bins, int | np.integer) or bins < 1:
+        raise ValueError(f"'bins' must be a whole number > 0, got {bins!r}")
     confidences, values = _pairs(confidences=confidences, values=values)
     gaps = confidences - values
     if not (len(gaps) and np.isfinite(gaps).all()):
@@ -89,11 +106,11 @@ def _pairs(**sides: np.ndarray) -> list[np.ndarray]:
 
 
 def _is_constant(values: np.ndarray) -> bool:
-    """Whether there are not two different values; a variance would be rounding noise instead of zero."""
+    """Whether all values are equal. Their variance would be rounding noise instead of zero."""
     return len(values) < 2 or bool((values == values[0]).all())
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values have the mean of theirs."""
+    """Ranks from 1; equal values share the mean of their ranks."""
     _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (counts.cumsum() - (counts - 1) / 2)[index]

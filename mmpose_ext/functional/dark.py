@@ -193,7 +193,9 @@ def dark_refine(
     height, width = heatmaps.shape[-2:]
     maps, flat_cells = heatmaps.reshape(-1, height, width), cells.reshape(-1, 2)
     patches = modulated_patches(maps, flat_cells, blur_kernel_size)
-    peak = maps.flatten(1).gather(1, (flat_cells[:, 1:] * width + flat_cells[:, :1]))[..., None].float()
+    peak = (
+        maps.reshape(-1, height * width).gather(1, (flat_cells[:, 1:] * width + flat_cells[:, :1]))[..., None].float()
+    )
     patches = patches * (peak / patches.amax((1, 2), keepdim=True))
     steps, accept, is_maximum = _newton_steps(patches.clamp_min(_FLOOR).log())
     x, y = flat_cells.unbind(-1)

@@ -8,15 +8,15 @@ __all__ = ['keypoint_oks']
 
 
 def keypoint_oks(points: np.ndarray, targets: np.ndarray, areas: np.ndarray, sigmas: np.ndarray) -> np.ndarray:
-    """What every joint adds to COCO's object keypoint similarity: exp(-d² / (2 area (2 sigma)²)).
+    """The part of every joint in COCO's object keypoint similarity (OKS): ``exp(-d^2 / (2 * area * (2 * sigma)^2))``.
 
-    A person's OKS is the mean of this over the labelled joints (COCO's keypoint evaluation, which calls 2 sigma k; the
-    joints that do not count are left to the caller). Computed in float64. A point or target with a NaN or an infinity
-    in it has similarity 0: such a prediction is wrong, whatever the area.
+    The OKS of a person is the mean over the labeled joints, which the caller selects. (COCO's evaluation calls
+    ``2 * sigma`` k.) Computed in float64. A point or target that is NaN or infinite has the similarity 0, whatever the
+    area.
 
     Args:
-        points: Predicted joints (N, K, 2) of N people in pixels of the picture.
-        targets: Labelled joints (N, K, 2), likewise.
+        points: Predicted joints (N, K, 2) of N people in pixels of the image.
+        targets: Labeled joints (N, K, 2), likewise.
         areas: Areas (N,) of the people in square pixels. An area of 0 leaves 1 for an exact point and 0 for others.
         sigmas: Standard deviation (K,) of the labels of each joint, as a share of the square root of the area.
 

@@ -8,19 +8,19 @@ __all__ = ['area_under_curve', 'normalized_distances', 'pck_curve']
 
 
 def normalized_distances(
-    points: np.ndarray, targets: np.ndarray, labelled: np.ndarray, scales: np.ndarray
+    points: np.ndarray, targets: np.ndarray, labeled: np.ndarray, scales: np.ndarray
 ) -> np.ndarray:
-    """Distances of predicted joints from their labels, in units of each person's scale; NaN is not counted.
+    """Distances of predicted joints from their labels, in units of each person's scale; NaN: not counted.
 
-    Computed in float64: in float32 the joints at a threshold fall on either side of it.
+    Computed in float64: in float32, joints whose distance equals a threshold could fall on either side of it.
 
     Args:
-        points: Predicted joints (N, K, 2) of N people in pixels. One that is not finite is infinitely far: wrong at
-            every threshold.
-        targets: Labelled joints (N, K, 2), likewise. One that is not finite is taken as not labelled.
-        labelled: (N, K) bool or 0 and 1.
-        scales: (N,) in pixels: sizes of heads, torsos ... A person whose scale is not a finite number above zero is
-            not counted at all: nothing is known of its joints. (The released programs divide by it.)
+        points: Predicted joints (N, K, 2) of N people in pixels. One that is not finite is infinitely far away, which
+            is wrong at every threshold.
+        targets: Labeled joints (N, K, 2), likewise. One that is not finite is taken as not labeled.
+        labeled: (N, K) bool or 0 and 1.
+        scales: (N,) in pixels, for example sizes of heads or torsos. A person whose scale is not a finite number above
+            zero is not counted at all. (The official implementations divide by the scale in any case.)
 
     Returns:
         (N, K) float64; NaN where a joint is not counted.
@@ -36,11 +36,11 @@ def normalized_distances(
     """
     sizes = check_shape('points', points, 'N K 2')
     check_shape('targets', targets, 'N K 2', **sizes)
-    check_shape('labelled', labelled, 'N K', **sizes)
+    check_shape('labeled', labeled, 'N K', **sizes)
     check_shape('scales', scales, 'N', **sizes)
     points, targets, scales = (np.asarray(values, np.float64) for values in (points, targets, scales))
     known = np.isfinite(scales) & (scales > 0)
-    counted = np.asarray(labelled, bool) & np.isfinite(targets).all(-1) & known[:, None]
+    counted = np.asarray(labeled, bool) & np.isfinite(targets).all(-1) & known[:, None]
     found = np.isfinite(points).all(-1)
     with np.errstate(invalid='ignore', over='ignore'):
         distances = np.hypot(*np.moveaxis(points - targets, -1, 0)) / np.where(known, scales, 1)[:, None]
@@ -51,8 +51,8 @@ def pck_curve(distances: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Share of the counted joints that are no farther than each threshold: ``distance <= threshold``.
 
     Args:
-        distances: (N, K) of :func:`normalized_distances`. Flattened to (N K, 1) the share is of all joints together,
-            which weights each kind of joint by the number of its labels.
+        distances: (N, K) of :func:`normalized_distances`. With (N * K, 1) the share is that of all joints together,
+            which weights each joint by the number of its labels.
         thresholds: (T,) in units of the scale.
 
     Returns:
@@ -78,19 +78,20 @@ def pck_curve(distances: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 def area_under_curve(thresholds: np.ndarray, values: np.ndarray) -> float:
     """Area under a curve that is straight between its points, divided by the range of the thresholds.
 
-    The axis of the thresholds counts from 0 to 1, so that a curve that is 1 throughout has the area 1, and the area is
-    the mean height. This is how the evaluation programs of MPII compute it (``area_under_curve(scale01(range), pck)``);
-    a mean over the thresholds, as MMPose's ``keypoint_auc`` takes, weights the ends twice as much.
+    The thresholds are scaled to the range 0 to 1, so that a curve which is 1 everywhere has the area 1. The area is the
+    mean height of the curve. The evaluation programs of MPII compute it in the same way
+    (``area_under_curve(scale01(range), pck)``). MMPose's ``keypoint_auc`` takes the mean over the thresholds, which
+    gives the two ends twice this weight.
 
     Args:
-        thresholds: (T,) rising, two or more.
+        thresholds: (T,), two or more rising numbers.
         values: (T,).
 
     Returns:
         The area; NaN if a value is NaN.
 
     Raises:
-        ValueError: If a shape differs or the thresholds do not rise.
+        ValueError: If a shape differs or the thresholds are not rising numbers.
 
     Example:
         >>> import numpy as np

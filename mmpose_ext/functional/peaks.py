@@ -97,7 +97,7 @@ def _neighborhood(heatmaps: Tensor, cells: Tensor) -> Tensor:
     x = (cells[:, 0, None] + steps).clamp(0, width - 1)
     y = (cells[:, 1, None] + steps).clamp(0, height - 1)
     index = (y * width)[:, :, None] + x[:, None, :]
-    return heatmaps.flatten(-2).gather(-1, index.flatten(1)).view(-1, 3, 3)
+    return heatmaps.reshape(-1, height * width).gather(-1, index.view(-1, 9)).view(-1, 3, 3)
 
 
 def quarter_shift(heatmaps: Tensor, cells: Tensor) -> Tensor:
@@ -156,9 +156,9 @@ def find_volume_peaks(volumes: Tensor) -> tuple[Tensor, Tensor]:
         (tensor([1, 2, 3]), tensor(0.5000))
     """
     check_shape('volumes', volumes, '... D H W')
-    height = volumes.shape[-2]
+    depth, height, width = volumes.shape[-3:]
     # a volume is searched as a map of D * H rows
-    cells, scores = find_peaks(volumes.flatten(-3, -2))
+    cells, scores = find_peaks(volumes.reshape(*volumes.shape[:-3], depth * height, width))
     z = torch.div(cells[..., 1], height, rounding_mode='floor')
     return torch.stack((cells[..., 0], cells[..., 1] - z * height, z), -1), scores
 

@@ -38,10 +38,9 @@ def _check_logits(logits: Tensor) -> None:
         raise ValueError(f"'logits' must have at least one cell, got shape {tuple(logits.shape)}")
 
 
-def _flatten(logits: Tensor) -> Tensor:
-    """Maps as (B, K, cells) in float32 (or float64), whatever the type of the network's output."""
-    flat = logits.flatten(2)
-    return flat if flat.dtype == torch.float64 else flat.float()
+def _precise(logits: Tensor) -> Tensor:
+    """Maps in float32 (or float64), whatever the type of the network's output."""
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def _marginals(weights: Tensor) -> list[Tensor]:
@@ -55,8 +54,8 @@ def _marginals(weights: Tensor) -> list[Tensor]:
 
 def _along_axis(vector: Tensor, axis: int, dims: int) -> Tensor:
     """A vector (B, K, size) as a map of ``dims`` dimensions that changes along one axis only; 0 is x, the last one."""
-    before, after = dims - 3 - axis, axis
-    return vector.view(*vector.shape[:2], *(1,) * before, vector.shape[-1], *(1,) * after)
+    whole, new = slice(None), (None,)
+    return vector[(whole, whole, *new * (dims - 3 - axis), whole, *new * axis)]
 
 
 def _cells(size: int, like: Tensor) -> Tensor:
@@ -70,19 +69,20 @@ def _expectation(logits: Tensor, beta: float) -> tuple[Tensor, Tensor, Tensor, T
         ``exp(beta * (z - max z))``, of the shape of the logits; its sum over the cells (B, K); the logarithm of the
         partition sum ``sum(exp(beta * z))`` (B, K); the expected position (B, K, axes), x first.
     """
-    flat = _flatten(logits)
-    highest = flat.amax(-1, keepdim=True)
+    # contiguous, so that the order of all sums is the same for every memory layout
+    values = _precise(logits).contiguous()
+    highest = values.amax(tuple(range(2, values.dim())), keepdim=True)
     # the difference first: a product of large logits could overflow
-    weights = flat - highest
+    weights = values - highest
     # in place: nothing else has the size of a volume
     if beta != 1:
         weights.mul_(beta)
-    weights = weights.exp_().view(logits.shape)
+    weights.exp_()
     vectors = _marginals(weights)
     total = vectors[0].sum(-1)
     # sums of products: a matrix product would be computed in half precision under autocast
     points = torch.stack([(vector * _cells(vector.shape[-1], vector)).sum(-1) / total for vector in vectors], -1)
-    return weights, total, total.log() + highest.squeeze(-1) * beta, points
+    return weights, total, total.log() + highest.view(total.shape) * beta, points
 
 
 class _SoftArgmaxContext(FunctionCtx):
@@ -217,7 +217,7 @@ def spatial_softmax(logits: Tensor, beta: float = 1.0) -> Tensor:
                   [0.2500, 0.2500]]]])
     """
     _check_logits(logits)
-    return (_flatten(logits) * beta).softmax(-1).view(logits.shape)
+    return (_precise(logits).flatten(2) * beta).softmax(-1).view(logits.shape)
 
 
 def soft_argmax_scores(

@@ -119,5 +119,5 @@ def test_root_by_name():
     assert find_root(['nose', 'left_hip', 'right_hip']) == [1, 2]
     assert find_root(['left_hip', 'right_hip', 'pelvis']) == [2]
     assert find_root(['a', 'b'], ['b']) == [1]
-    with pytest.raises(ValueError, match=r"'root' must be joints of the data set \(nose\), got"):
+    with pytest.raises(ValueError, match=r"'root' must be joints of the dataset \(nose\), got"):
         find_root(['nose'])

@@ -60,7 +60,7 @@ def _evaluate(nets: PairOfNets, values: Tensor) -> Tensor:
     outputs = torch.addmm(bias, weight, values)
     for weight, bias in others:
         # the view comes after the operation in place: autograd copies a tensor that is changed through a view
-        outputs = F.leaky_relu(outputs, inplace=True).view(2, weight.shape[-1], values.shape[1])
+        outputs = F.leaky_relu(outputs, inplace=True).view(2, weight.shape[-1], -1)
         outputs = torch.baddbmm(bias, weight, outputs)
     return outputs
 
