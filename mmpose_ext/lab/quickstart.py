@@ -1,6 +1,6 @@
-"""The whole road of one method on the synthetic set: data, training, tests, pictures.
+"""All steps of one method on synthetic people: data, training, tests, images.
 
-Every step runs a tool that anyone can run by hand, and prints its command.
+Every step runs one of the tools and prints the command, which can be run by hand.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from .visualization.figures import plot_curves, visualize_data_set
+from .visualization.figures import plot_curves, visualize_dataset
 
 __all__ = ['Quickstart', 'decoding_table']
 
@@ -39,15 +39,15 @@ def decoding_table(results: dict[str, dict[str, float]]) -> str:
 
 @dataclass
 class Quickstart:
-    """Draw data, train, test with three decodings, draw the results; what is already there is reused.
+    """Draw data, train, test with three decodings, draw the results; what exists is reused.
 
     Args:
         root: Folder with ``tools``.
         config: Config file of the model to train.
-        data_dir: Where the synthetic data set is, or will be.
+        data_dir: Where the synthetic dataset is, or will be.
         work_dir: Where everything else goes.
-        num_train: Pictures to train on.
-        num_val: Pictures to test on.
+        num_train: Images to train on.
+        num_val: Images to test on.
         seed: Seed of data and training.
         options: Further ``key=value`` config options for training and testing.
     """
@@ -90,7 +90,7 @@ class Quickstart:
             f'  {self.work_dir}/decoding.md     this table\n'
             f'  {self.work_dir}/curves.png      loss and AP over the epochs\n'
             f'  {self.work_dir}/predictions/    skeletons\n'
-            f'  {self.work_dir}/heatmaps/       heat maps\n'
+            f'  {self.work_dir}/heatmaps/       heatmaps\n'
             f'Done in {time.monotonic() - start:.0f} s.',
             flush=True,
         )
@@ -103,7 +103,7 @@ class Quickstart:
         return hashlib.sha256(json.dumps([config, data]).encode()).hexdigest()
 
     def _forget_other_settings(self) -> None:
-        """Remove the results of another config or data set: resuming from them would mix the two."""
+        """Remove the results of another config or dataset: resuming from them would mix the two."""
         stamp = self.work_dir / 'settings.sha256'
         if stamp.exists() and stamp.read_text() != self._stamp:
             print(f'The config or the data changed: removing the earlier results in {self.work_dir}', flush=True)
@@ -152,9 +152,9 @@ class Quickstart:
         return json.loads(out.read_text())
 
     def _draw(self, checkpoint: Path) -> None:
-        print('[draw] predictions, heat maps and curves', flush=True)
+        print('[draw] predictions, heatmaps and curves', flush=True)
         plot_curves(str(self.work_dir), str(self.work_dir / 'curves.png'))
-        visualize_data_set(
+        visualize_dataset(
             str(self.config),
             str(checkpoint),
             str(self.work_dir),

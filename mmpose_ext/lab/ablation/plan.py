@@ -149,7 +149,7 @@ class _Planner:
         folder = self.work_dir / f'{stem}-{_digest(config, stage.processes)}'
         checkpoint = folder / f'epoch_{config.train_cfg.max_epochs}.pth'
         path = config_path(stage.config[self.data])
-        program = ('python', 'tools/train.py', path)
+        program: tuple[str, ...] = ('python', 'tools/train.py', path)
         if stage.processes > 1:
             program = ('bash', 'tools/dist_train.sh', path, str(stage.processes))
         command = (

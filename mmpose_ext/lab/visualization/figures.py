@@ -1,12 +1,12 @@
-"""Pictures of what a trained model sees: skeletons, heat maps, training curves."""
+"""Images of what a trained model predicts: skeletons, heatmaps, training curves."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
+from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.apis import inference_topdown, init_model
 from mmpose.models.pose_estimators.base import BasePoseEstimator
@@ -14,17 +14,17 @@ from mmpose.structures import PoseDataSample, merge_data_samples
 from mmpose.visualization import PoseLocalVisualizer
 from xtcocotools.coco import COCO
 
-__all__ = ['draw_heatmaps', 'draw_predictions', 'plot_curves', 'predict_picture', 'read_scalars']
+__all__ = ['draw_heatmaps', 'draw_predictions', 'plot_curves', 'predict_image', 'read_scalars']
 
-_DRAWN_WIDTH = 800  # small pictures are enlarged to about this many pixels, so that lines and joints stay apart
+_DRAWN_WIDTH = 800  # small images are enlarged to about this many pixels, so that lines and joints stay apart
 
 
-def predict_picture(model: BasePoseEstimator, picture: str, boxes: np.ndarray) -> list[PoseDataSample]:
-    """Predict everybody in a picture, heat maps included.
+def predict_image(model: BasePoseEstimator, image: str, boxes: np.ndarray) -> list[PoseDataSample]:
+    """Predict all people of an image, with their heatmaps.
 
     Args:
         model: From MMPose's ``init_model``.
-        picture: File name.
+        image: File name.
         boxes: (N, 4) as left, top, right, bottom in pixels.
 
     Returns:
@@ -33,26 +33,26 @@ def predict_picture(model: BasePoseEstimator, picture: str, boxes: np.ndarray) -
     before = model.test_cfg.get('output_heatmaps', False)
     model.test_cfg['output_heatmaps'] = True
     try:
-        return inference_topdown(model, picture, boxes)
+        return inference_topdown(model, image, boxes)
     finally:
         model.test_cfg['output_heatmaps'] = before
 
 
-def _read(picture: str) -> np.ndarray:
-    """Picture as (H, W, 3) in the order RGB."""
-    image = cv2.imread(picture)
-    if image is None:
-        raise ValueError(f"'picture' must be a file that OpenCV can read, got {picture!r}")
-    return image[..., ::-1]
+def _read(image: str) -> np.ndarray:
+    """An image as (H, W, 3) RGB."""
+    pixels = cv2.imread(image)
+    if pixels is None:
+        raise ValueError(f"'image' must be a file that OpenCV can read, got {image!r}")
+    return pixels[..., ::-1]
 
 
 def _enlarged(image: np.ndarray, instances: InstanceData) -> tuple[np.ndarray, InstanceData]:
-    """Image and instances (keypoints (N, K, 2), boxes (N, 4) in pixels) scaled up by a whole number."""
+    """An image and its instances (keypoints (N, K, 2), boxes (N, 4) in pixels), enlarged by a whole number."""
     factor = max(1, round(_DRAWN_WIDTH / image.shape[1]))
     image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     scaled = instances.clone()
     for name in ('keypoints', 'bboxes'):
-        # cv2.resize maps the centre of pixel i to the centre of its block of enlarged pixels
+        # cv2.resize maps the center of pixel i to the center of its block of enlarged pixels
         scaled.set_field((instances[name] + 0.5) * factor - 0.5, name)
     scaled.bboxes = scaled.bboxes.clip(0, np.tile(image.shape[1::-1], 2) - 1)
     return image, scaled
@@ -60,22 +60,22 @@ def _enlarged(image: np.ndarray, instances: InstanceData) -> tuple[np.ndarray, I
 
 def draw_predictions(
     model: BasePoseEstimator,
-    picture: str,
+    image: str,
     samples: Sequence[PoseDataSample],
     out_file: str,
     score_threshold: float = 0.2,
 ) -> None:
-    """Draw the predicted skeletons of a picture, with the boxes they were cropped by.
+    """Draw the predicted skeletons of an image, and the boxes that it was cropped by.
 
     Args:
-        model: The model that predicted; its ``dataset_meta`` gives skeleton and colours.
-        picture: File name.
-        samples: One per person, from :func:`predict_picture`.
-        out_file: Where the drawn picture goes.
+        model: The model that predicted; its ``dataset_meta`` gives skeleton and colors.
+        image: File name.
+        samples: One per person, from :func:`predict_image`.
+        out_file: Where the drawn image goes.
         score_threshold: Joints with a lower score are left out.
     """
-    image, instances = _enlarged(_read(picture), merge_data_samples(list(samples)).pred_instances)
-    size = max(2, image.shape[1] // 250)
+    pixels, instances = _enlarged(_read(image), merge_data_samples(list(samples)).pred_instances)
+    size = max(2, pixels.shape[1] // 250)
     # MMPose's other backend, OpenCV, fails on the numpy scalars of numpy 2.4
     visualizer = PoseLocalVisualizer(radius=size + 1, line_width=size, backend='matplotlib')
     visualizer.set_dataset_meta(model.dataset_meta)
@@ -83,7 +83,7 @@ def draw_predictions(
     sample.pred_instances = instances
     visualizer.add_datasample(
         'prediction',
-        np.ascontiguousarray(image),
+        np.ascontiguousarray(pixels),
         sample,
         draw_gt=False,
         draw_bbox=True,
@@ -93,14 +93,14 @@ def draw_predictions(
 
 
 def draw_heatmaps(
-    model: BasePoseEstimator, picture: str, sample: PoseDataSample, out_file: str, columns: int = 6
+    model: BasePoseEstimator, image: str, sample: PoseDataSample, out_file: str, columns: int = 6
 ) -> None:
-    """Draw the heat map of every joint of one person over its crop, with the decoded point.
+    """Draw the heatmap of every joint of one person over its crop, with the decoded point.
 
     Args:
         model: The model that predicted; its ``dataset_meta`` names the joints.
-        picture: File name.
-        sample: One person's, from :func:`predict_picture`.
+        image: File name.
+        sample: One person's, from :func:`predict_image`.
         out_file: Where the PNG goes.
         columns: Number of maps in a row.
     """
@@ -111,7 +111,7 @@ def draw_heatmaps(
     to_crop = np.array([width, height]) / scale
     offset = center - 0.5 * scale
     matrix = np.array([[to_crop[0], 0, -offset[0] * to_crop[0]], [0, to_crop[1], -offset[1] * to_crop[1]]])
-    crop = cv2.warpAffine(_read(picture), matrix, (width, height))
+    crop = cv2.warpAffine(_read(image), matrix, (width, height))
     maps = sample.pred_fields.heatmaps.float().cpu().numpy()
     points = (sample.pred_instances.keypoints[0] - offset) * to_crop
     scores = sample.pred_instances.keypoint_scores[0]
@@ -135,10 +135,26 @@ def draw_heatmaps(
     figure.savefig(out_file, dpi=110)
 
 
-def read_scalars(work_dir: str) -> list[dict[str, Any]]:
+def read_scalars(work_dir: str) -> list[dict[str, float]]:
     """Records that MMEngine logged into a work directory, in the order of its runs (a resumed run adds one)."""
-    files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines() if line.strip()]
+    return [record for file in sorted(Path(work_dir).glob('*/vis_data/scalars.json')) for record in _records(file)]
+
+
+def _records(file: Path) -> list[dict[str, float]]:
+    """The records of a log; its last line may be cut off, because the training was killed."""
+    records: list[dict[str, float]] = []
+    lines = [line for line in file.read_text(encoding='utf-8', errors='replace').splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise ValueError('it is no json object')
+        except ValueError as error:
+            if number == len(lines) - 1:
+                break
+            raise ValueError(f'a log must have a json object in each line, got {str(file)!r}: {error}') from error
+        records.append(record)
+    return records
 
 
 def plot_curves(work_dir: str, out_file: str, metric: str = 'coco/AP') -> None:
@@ -155,7 +171,7 @@ def plot_curves(work_dir: str, out_file: str, metric: str = 'coco/AP') -> None:
     from matplotlib.figure import Figure
 
     records = read_scalars(work_dir)
-    # what was logged twice because a run was resumed keeps its later value
+    # a resumed run logs some steps again: the later value counts
     losses = {record['step']: record['loss'] for record in records if 'loss' in record}
     metrics = {record['step']: record[metric] for record in records if metric in record}
     if not losses:
@@ -172,18 +188,18 @@ def plot_curves(work_dir: str, out_file: str, metric: str = 'coco/AP') -> None:
     figure.savefig(out_file, dpi=120)
 
 
-def visualize_data_set(
-    config: Any, checkpoint: str, out_dir: str, ann_file: str, picture_dir: str, number: int = 12
+def visualize_dataset(
+    config: Config | str, checkpoint: str, out_dir: str, ann_file: str, image_dir: str, number: int = 12
 ) -> list[str]:
-    """Draw predictions and heat maps of the first pictures of a COCO-format annotation file.
+    """Draw predictions and heatmaps of the first images of a COCO-format annotation file.
 
     Args:
         config: MMEngine config or its file name.
         checkpoint: Weights.
-        out_dir: Pictures go to its folders ``predictions`` and ``heatmaps``.
+        out_dir: Images go to its folders ``predictions`` and ``heatmaps``.
         ann_file: COCO-format annotations, whose person boxes are used.
-        picture_dir: Folder of the pictures.
-        number: How many pictures.
+        image_dir: Folder of the images.
+        number: How many images.
 
     Returns:
         The files written.
@@ -195,13 +211,13 @@ def visualize_data_set(
         people = annotations.loadAnns(annotations.getAnnIds(image['id']))
         boxes = np.array([person['bbox'] for person in people], np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        picture = str(Path(picture_dir) / image['file_name'])
-        samples = predict_picture(model, picture, boxes) if len(boxes) else []
+        file = str(Path(image_dir) / image['file_name'])
+        samples = predict_image(model, file, boxes) if len(boxes) else []
         name = Path(image['file_name']).stem + '.png'
         for folder in ('predictions', 'heatmaps'):
             (Path(out_dir) / folder).mkdir(parents=True, exist_ok=True)
         if samples:
             written += [str(Path(out_dir) / folder / name) for folder in ('predictions', 'heatmaps')]
-            draw_predictions(model, picture, samples, written[-2])
-            draw_heatmaps(model, picture, samples[0], written[-1])
+            draw_predictions(model, file, samples, written[-2])
+            draw_heatmaps(model, file, samples[0], written[-1])
     return written

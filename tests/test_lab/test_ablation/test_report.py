@@ -1,5 +1,7 @@
 """Reports of ablation tables, from what a run leaves on disk (made here by hand) to pages in a real browser."""
 
+import base64
+import hashlib
 import json
 import os
 import pickle
@@ -13,13 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmpose_ext.config import config_path
 from mmpose_ext.lab.ablation import Plan, Table, make_plan
 from mmpose_ext.lab.ablation.report import collect, render_pages, report_table
 from mmpose_ext.lab.ablation.report.collect import row_config
-from mmpose_ext.lab.ablation.report.pictures import draw_differences
+from mmpose_ext.lab.ablation.report.images import draw_differences
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = 'dark_report_synthetic'
@@ -103,7 +106,7 @@ def out(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
     commands = ['python tools/ablation.py run dark/report']
     assert report_table(plan, folder, ROOT, commands=commands, speed=False) == folder / f'{NAME}.json'
     pages = {f'{page}.{suffix}' for page in (NAME, 'index') for suffix in ('md', 'html')}
-    assert {path.name for path in render_pages(folder)} == pages
+    assert {path.name for path in render_pages(folder, html=True)} == pages
     return folder
 
 
@@ -160,28 +163,27 @@ def test_curves_and_provenance(results):
     assert results['commit'] is None or re.fullmatch('[0-9a-f]{40}', results['commit'])
 
 
-def test_pictures_are_of_the_extreme_rows_and_the_largest_differences(results, out):
-    assert results['pictures']['rows'] == ['blurred', 'dark']
-    people = results['pictures']['people']
-    assert [person['picture'] for person in people] == ['2.png', '1.png', '0.png']
+def test_images_are_of_the_extreme_rows_and_the_largest_differences(results, out):
+    assert results['images']['rows'] == ['blurred', 'dark']
+    people = results['images']['people']
+    assert [person['image'] for person in people] == ['2.png', '1.png', '0.png']
     assert [person['error'] for person in people] == [[20, 2], [10, 1], [0, 0]]
     assert people[2]['closeness'] == [1, 1] and people[0]['closeness'][0] < people[1]['closeness'][0] < 1
-    for file in people[0]['files']:
-        assert cv2.imread(str(out / NAME / file)).shape == (288, 216, 3)
+    assert cv2.imread(str(out / 'images' / f'{NAME}-people.jpg')).shape == (3 * 240, 3 * 180, 3)
 
 
-def test_pictures_that_cannot_be_read_are_counted(plan, out, tmp_path):
+def test_images_that_cannot_be_read_are_counted(plan, out, tmp_path):
     config = Config.fromfile(config_path(BIASED))
     files = [Path(plan.tests[row, 0].output).with_name('predictions.pkl') for row in ('blurred', 'dark')]
     people = pickle.loads(files[0].read_bytes())
     people[2]['img_path'] = 'gone.png'
     (tmp_path / 'one.pkl').write_bytes(pickle.dumps(people))
-    found = draw_differences(('a', 'b'), [tmp_path / 'one.pkl', tmp_path / 'one.pkl'], config, ROOT, tmp_path / 'out')
-    assert found['missing'] == 1 and [person['picture'] for person in found['people']] == ['0.png', '1.png']
+    found = draw_differences(('a', 'b'), [tmp_path / 'one.pkl', tmp_path / 'one.pkl'], config, ROOT, tmp_path / 'a.jpg')
+    assert found['missing'] == 1 and [person['image'] for person in found['people']] == ['0.png', '1.png']
     results = json.loads((out / f'{NAME}.json').read_text())
-    (tmp_path / f'{NAME}.json').write_text(json.dumps({**results, 'pictures': {**found, 'people': []}}))
-    for page in render_pages(tmp_path)[:2]:
-        assert 'Pictures of 1 could not be read' in page.read_text()
+    (tmp_path / f'{NAME}.json').write_text(json.dumps({**results, 'images': {**found, 'people': []}}))
+    for page in render_pages(tmp_path, html=True)[:2]:
+        assert 'Images of 1 people could not be read' in page.read_text()
 
 
 def test_state_of_a_row_follows_its_training(plan, tmp_path):
@@ -233,7 +235,7 @@ def test_rows_that_build_on_others(tmp_path):
         output.parent.mkdir(parents=True)
         if key != ('student', 1):
             output.write_text(json.dumps({'coco/AP': ap}))
-    Path(plan.trainings['teacher', 0].output).touch()
+    torch.save({}, plan.trainings['teacher', 0].output)
     options = row_config(plan, student, {'one': 1})[1]
     assert options[TEACHER] == plan.trainings['teacher', 0].output
     assert options['one'] == 1 and 'load_from' not in options
@@ -254,7 +256,7 @@ def test_rows_that_build_on_others(tmp_path):
     assert [run['seed'] for run in rows['T']['runs']] == [0]
     assert rows['T']['mean']['AP'] == 50 and rows['T']['spread']['AP'] is None
     assert pair == pytest.approx((8, 8**0.5))  # 10 and 6
-    report_table(plan, tmp_path, ROOT, speed=False, pictures=0)
+    report_table(plan, tmp_path, ROOT, speed=False, images=0)
     page = render_pages(tmp_path)[0].read_text()
     assert f'| student (uses biased (load_from), uses teacher ({TEACHER})) | 42.00 ± 2.83 | 1 |' in page
     assert '| T (one training for all seeds) | 50.00 | 2 |' in page
@@ -306,13 +308,17 @@ def test_html_needs_nothing_else(out, name):
     for tag, attributes in page.tags:
         for key, value in attributes.items():
             if tag == 'a' and key == 'href':
-                assert (out / value).is_file(), value
+                assert value == f'#{NAME}' or (out / value).is_file(), value
             elif key.rpartition(':')[2] in ('href', 'src', 'srcset', 'data', 'action', 'poster', 'background'):
                 assert value.startswith(('data:', '#')), (tag, key, value)
     assert not re.search(r'@import|url\((?!#)', page.text)
     assert len(page.text) < 2e6
     policy = [meta['content'] for meta in page.named('meta') if 'http-equiv' in meta]
     assert policy and policy[0].startswith("default-src 'none'")
+    # one script, allowed by its hash and by nothing else
+    (script,) = re.findall(r'<script>(.*?)</script>', page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy[0]
 
 
 def test_html_is_accessible(out):
@@ -320,19 +326,17 @@ def test_html_is_accessible(out):
     assert page.named('html') == [dict(lang='en')]
     assert 'viewport' in [meta.get('name') for meta in page.named('meta')]
     assert all(head['scope'] in ('col', 'row', 'colgroup') for head in page.named('th'))
-    assert len(page.named('img')) == 9 and all(image['alt'] for image in page.named('img'))
-    assert [svg['role'] for svg in page.named('svg')] == ['img', 'img'] and all(
-        svg['aria-label'] for svg in page.named('svg')
-    )
+    assert len(page.named('img')) == 1 and all(image['alt'] for image in page.named('img'))
+    assert [svg['role'] for svg in page.named('svg')] == ['img'] and all(svg['aria-label'] for svg in page.named('svg'))
     ids = [attributes['id'] for _, attributes in page.tags if 'id' in attributes]
     assert len(ids) == len(set(ids))
     assert '<b>' not in page.text and 'Decoding &lt;again&gt;' in page.text
 
 
 def test_pages_come_from_the_results_file_alone(out, tmp_path):
-    shutil.copytree(out / NAME, tmp_path / 'all' / NAME)
+    shutil.copytree(out / 'images', tmp_path / 'all' / 'images')
     shutil.copy(out / f'{NAME}.json', tmp_path / 'all')
-    for page in render_pages(tmp_path / 'all'):
+    for page in render_pages(tmp_path / 'all', html=True):
         assert page.read_bytes() == (out / page.name).read_bytes()
     (tmp_path / 'bare').mkdir()
     shutil.copy(out / f'{NAME}.json', tmp_path / 'bare')
@@ -340,6 +344,78 @@ def test_pages_come_from_the_results_file_alone(out, tmp_path):
     render_pages(tmp_path / 'bare')
     expected = re.sub(r'\n## Where .*?(?=\n## How)', '', (out / f'{NAME}.md').read_text(), flags=re.DOTALL)
     assert (tmp_path / 'bare' / f'{NAME}.md').read_text() == expected
+
+
+HOSTILE = '<img src=x onerror=alert(1)>[x](javascript:alert(1)) `*_|"\'&\n# head'
+
+
+def replaced(value, text):
+    """A results file with a text in the place of all its texts, except those that the pages look up."""
+    if isinstance(value, dict):
+        kept = ('verdict', 'status', 'metrics', 'columns', 'order_by', 'mean', 'spread', 'counts', 'kind', 'date')
+        return {key: part if key in kept else replaced(part, text) for key, part in value.items()}
+    if isinstance(value, list):
+        return [replaced(part, text) for part in value]
+    return text if isinstance(value, str) else value
+
+
+def test_hostile_text_is_shown_as_text(out, tmp_path):
+    """In every value of a results file, also those in parts that the pages include."""
+    results = json.loads((out / f'{NAME}.json').read_text())
+    results['speed'] = dict(device='CPU', threads=1, batch=1, repeats=1)
+    results = replaced(results, HOSTILE) | dict(versions={HOSTILE: HOSTILE}, kind=results['kind'])
+    results['images']['missing'] = 1
+    shutil.copytree(out / 'images', tmp_path / 'images')
+    (tmp_path / f'{NAME}.json').write_text(json.dumps(results))
+    render_pages(tmp_path, html=True)
+    for name in (NAME, 'index'):
+        page = Page(tmp_path / f'{name}.html')
+        assert not [tag for tag, attributes in page.tags if 'onerror' in attributes or tag == 'x']
+        assert len(page.named('img')) == (name == NAME)
+        assert all(not link['href'].startswith('javascript') for link in page.named('a'))
+        text = (tmp_path / f'{name}.md').read_text()
+        outside_code = re.sub(r'\\.|`[^`\n]*`|^    .*$', '', text, flags=re.MULTILINE)
+        assert '<img' not in outside_code and '](javascript' not in outside_code
+        assert '\n# head' not in text and 'alert' in outside_code
+
+
+def test_no_file_from_elsewhere_is_shown(out, tmp_path):
+    folder, secret = tmp_path / 'results', tmp_path / 'secret.jpg'
+    (folder / 'images').mkdir(parents=True)
+    shutil.copy(out / f'{NAME}.json', folder)
+    image = out / 'images' / f'{NAME}-people.jpg'
+    inside = folder / 'images' / image.name
+    shutil.copy(image, secret)
+
+    def is_shown() -> bool:
+        return 'data:image/jpeg' in render_pages(folder, html=True)[1].read_text()
+
+    assert not is_shown()
+    inside.symlink_to(secret)
+    assert not is_shown()
+    inside.unlink()
+    (folder / 'images' / f'{NAME}-curves.svg').unlink()
+    (folder / 'images').rmdir()
+    (folder / 'images').symlink_to(out / 'images')
+    assert not is_shown()
+    (folder / 'images').unlink()
+    (folder / 'images').mkdir()
+    inside.write_text('no image')
+    assert not is_shown()
+    shutil.copy(image, inside)
+    assert is_shown()
+    # a page that is a link is replaced, not written through
+    (folder / f'{NAME}.md').unlink()
+    (folder / f'{NAME}.md').symlink_to(secret)
+    render_pages(folder)
+    assert secret.read_bytes() == image.read_bytes()
+
+
+@pytest.mark.parametrize('text', ['{"kind": ', '{"kind": "ablation table"}', '{"kind": "ablation table", "rows": 3}'])
+def test_a_results_file_that_cannot_be_read_is_named(tmp_path, text):
+    (tmp_path / 'a.json').write_text(text)
+    with pytest.raises(ValueError, match=f"a results file must .* got '{tmp_path}/a.json'"):
+        render_pages(tmp_path)
 
 
 def test_tool_reports_a_table_of_a_file(tmp_path):
@@ -363,7 +439,7 @@ def test_tool_reports_a_table_of_a_file(tmp_path):
     found = json.loads((tmp_path / 'out' / 'mine_synthetic.json').read_text())
     assert found['commands'][0] == f'python tools/ablation.py run {table} --data synthetic --seeds 2'
     assert [row['status'] for row in found['rows']] == ['not run']
-    for page in ('mine_synthetic.md', 'mine_synthetic.html', 'index.md', 'index.html'):
+    for page in ('mine_synthetic.md', 'index.md', 'index.html'):
         assert 'no figures of the paper' in (tmp_path / 'out' / page).read_text()
         assert page in result.stdout
 
@@ -389,7 +465,7 @@ def browse(folder: Path, address: str, *options: str) -> str:
 
 
 def row_names(page: str) -> list[str]:
-    body = page[page.index('id="results"') :].partition('<tbody>')[2].partition('</tbody>')[0]
+    body = page[page.index('class="sortable results"') :].partition('<tbody>')[2].partition('</tbody>')[0]
     return re.findall(r'<th scope="row"[^>]*>([^<]*)', body)
 
 
@@ -429,8 +505,8 @@ def test_browser_sorts_by_clicks_and_a_phone_scrolls_tables_only(out, tmp_path):
     frame.write_text(
         f'<iframe id="frame" width="360" height="800" src="{(out / f"{NAME}.html").as_uri()}"></iframe><script>'
         'frame.onload = () => { const page = frame.contentDocument; const seen = [page.documentElement.scrollWidth];'
-        'for (let click = 0; click < 3; click++) { page.querySelectorAll("#results thead button")[1].click();'
-        'seen.push(page.querySelector("#results tbody th").firstChild.data); }'
+        'for (let click = 0; click < 3; click++) { page.querySelectorAll(".results thead button")[1].click();'
+        'seen.push(page.querySelector(".results tbody th").firstChild.data); }'
         'document.title = seen.join(" "); };</script>'
     )
     title = re.search('<title>(.*?)</title>', browse(tmp_path, frame.as_uri(), '--dump-dom'))[1]

@@ -1,18 +1,22 @@
-"""The parts of a report: statistics, curves, pictures, speed, colours."""
+"""The parts of a report: statistics, curves, pictures, speed, colors."""
 
 import json
+import os
 import pickle
 import re
 from dataclasses import asdict
 from math import exp, sqrt
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmpose_ext.config import config_path
-from mmpose_ext.lab.ablation.report import curves, pictures, speed, stats, view
+from mmpose_ext.lab.ablation.report import curves, images, predictions, speed, stats, view
+from mmpose_ext.lab.visualization.skeleton import skeleton_of
 
 CONFIG = 'dark/dark_res18_1xb32-10e_synthetic-128x96.py'
 
@@ -115,48 +119,58 @@ def test_long_curves_are_means_of_neighbours(tmp_path):
 def test_losses_below_zero_are_drawn():
     def drawn(*losses):
         curves_ = [dict(stage=str(n), seed=0, loss=dict(x=[1, 2, 3], y=list(y))) for n, y in enumerate(losses)]
-        return curves.draw_curves([{**curve, 'metric': dict(x=[], y=[])} for curve in curves_], 'AP')['loss']
+        return curves.draw_curves([{**curve, 'metric': dict(x=[], y=[])} for curve in curves_], 'AP')
 
     # a logarithm leaves both likelihoods out
     assert drawn((0.3, 0.2, 0.1), (2.0, -20.0, -30.0)) != drawn((0.3, 0.2, 0.1), (2.0, -25.0, -30.0))
 
 
-def test_drawn_curves_are_the_same_every_time_and_take_the_colour_of_the_page():
+def test_drawn_curves_are_the_same_every_time_and_take_the_color_of_the_page():
     curve = dict(stage='st<age', seed=0, loss=dict(x=[1, 2], y=[2.0, 1.0]), metric=dict(x=[], y=[]))
     drawn = curves.draw_curves([curve, {**curve, 'seed': 1}], 'AP')
-    assert list(drawn) == ['loss']  # no metric was logged
+    assert 'validation' not in drawn  # no metric was logged
     assert drawn == curves.draw_curves([curve, {**curve, 'seed': 1}], 'AP')
-    assert drawn['loss'].startswith('<svg ') and 'currentColor' in drawn['loss'] and '#010203' not in drawn['loss']
-    assert drawn['loss'].count('st&lt;age') == 1  # one entry of the legend for both seeds
-    ids = re.findall(r'\bid="([^"]*)"', drawn['loss'])
-    assert len(set(ids)) == len(ids) and all(name.startswith('loss-') for name in ids)
-    assert set(re.findall(r'(?:url\(|href=")#([^")]*)', drawn['loss'])) <= set(ids)
-    assert curves.draw_curves([], 'AP') == {}
+    assert drawn.startswith('<svg ') and 'currentColor' in drawn and '#010203' not in drawn
+    assert drawn.count('st&lt;age') == 1  # one entry of the legend for both seeds
+    ids = re.findall(r'\bid="([^"]*)"', drawn)
+    assert len(set(ids)) == len(ids) and all(name.startswith('curves-') for name in ids)
+    assert set(re.findall(r'(?:url\(|href=")#([^")]*)', drawn)) <= set(ids)
+    assert curves.draw_curves([], 'AP') == ''
+
+
+@pytest.mark.parametrize('name', [r'$\alpha^{', '_hidden', '$x$', 'bell\x07', '75', '\ud800'])
+def test_names_of_stages_are_shown_as_they_are(name):
+    """No formula, no hidden entry of the legend, no broken SVG."""
+    points = dict(x=[1, 2], y=[2.0, 1.0])
+    drawn = curves.draw_curves([dict(stage=name, seed=0, loss=points, metric=points)], name)
+    ElementTree.fromstring(drawn.encode())
+    shown = name.replace('\x07', '\ufffd').replace('\ud800', '\ufffd')
+    assert f'>{shown}</text>' in drawn and f'>validation {shown}</text>' in drawn
 
 
 # ---------------------------------------------------------------------------------------------
-# pictures
+# images
 
 
-def person(offset, labelled=(True, True, True, False), area=400.0, picture='a.jpg'):
+def person(offset, labeled=(True, True, True, False), area=400.0, image='a.jpg'):
     truth = np.array([[10.0, 10], [20, 10], [20, 30], [0, 0]])
     moved = truth + np.array([offset, 0])
-    return pictures.Person(picture, np.array([5.0, 5, 25, 35]), truth, np.array(labelled), moved, area)
+    return predictions.Person(image, np.array([5.0, 5, 25, 35]), truth, np.array(labeled), moved, area)
 
 
 def test_closeness_is_oks():
     sigmas = np.array([0.05, 0.1, 0.1, 0.1])
     expected = (exp(-9 / (8 * 0.0025 * 400)) + 2 * exp(-9 / (8 * 0.01 * 400))) / 3  # the 4th joint has no label
-    assert pictures.closeness(person(3), sigmas) == pytest.approx(expected)
-    assert pictures.closeness(person(0), sigmas) == 1
-    assert pictures.closeness(person(3), np.zeros(0)) == pytest.approx(1 - 3 / sqrt(400))
+    assert images.closeness(person(3), sigmas) == pytest.approx(expected)
+    assert images.closeness(person(0), sigmas) == 1
+    assert images.closeness(person(3), np.zeros(0)) == pytest.approx(1 - 3 / sqrt(400))
 
 
 def test_people_who_differ_most_come_first_whichever_row_is_better():
     keys = [('a.jpg', 1), ('a.jpg', 2), ('b.jpg', 3), ('c.jpg', 4)]
     one = dict(zip(keys, map(person, (0, 5, 1, 0)), strict=True))
     other = dict(zip(keys[:3], map(person, (2, 0, 1)), strict=True))
-    chosen = pictures.most_different(one, other, np.full(4, 0.1), 2)
+    chosen = images.most_different(one, other, np.full(4, 0.1), 2)
     assert [(int(first.error), int(second.error)) for first, second in chosen] == [(5, 0), (0, 2)]
 
 
@@ -168,30 +182,69 @@ def test_people_of_a_dump(tmp_path):
 
     samples = [sample(1, [1, 0]), sample(2, [0, 0]), sample(3, [1, 2], raw_ann_info=dict(area=7))]
     (tmp_path / 'predictions.pkl').write_bytes(pickle.dumps(samples))
-    people = pictures.read_people(tmp_path / 'predictions.pkl')
+    people = predictions.read_people(tmp_path / 'predictions.pkl')
     assert list(people) == [('x.jpg', 1), ('x.jpg', 3)]
     assert [one.area for one in people.values()] == [24, 7]
-    assert people['x.jpg', 1].labelled.tolist() == [True, False]
+    assert people['x.jpg', 1].labeled.tolist() == [True, False]
     assert people['x.jpg', 3].error == pytest.approx(sqrt(8))
+
+
+class Call:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize('function', [os.mkdir, eval, torch.load, getattr, torch.storage._load_from_bytes])
+def test_predictions_cannot_run_code(tmp_path, function):
+    path, mark = tmp_path / 'predictions.pkl', tmp_path / 'ran'
+    inner = pickle.dumps(Call(os.mkdir, str(mark)))
+    arguments = dict(mkdir=[str(mark)], eval=[f'__import__("os").mkdir({str(mark)!r})'], getattr=['', 'join'])
+    path.write_bytes(pickle.dumps([Call(function, *arguments.get(function.__name__, [inner]))]))
+    with pytest.raises(ValueError, match=rf"'path' must be a file of predictions that holds data only, got '{path}'"):
+        predictions.read_people(path)
+    assert not mark.exists()
+
+
+def test_predictions_with_arrays_and_tensors_of_all_kinds_are_read(tmp_path):
+    kinds = np.float64, np.float32, np.int64, np.uint8, bool
+    arrays = [np.arange(3).astype(kind) for kind in kinds] + [np.asfortranarray(np.ones((2, 3))), np.array('x')]
+    values = [*arrays, torch.ones(2, 3, dtype=torch.half), np.float32(2), {1: 'x', 'y': (None, b'z')}]
+    for protocol in range(2, 6):
+        (tmp_path / 'a.pkl').write_bytes(pickle.dumps(values, protocol))
+        for read, value in zip(predictions._load(tmp_path / 'a.pkl'), values, strict=True):
+            if hasattr(value, 'dtype'):
+                assert read.dtype == value.dtype and (np.asarray(read) == np.asarray(value)).all()
+            else:
+                assert read == value
+
+
+@pytest.mark.parametrize('content', [b'', b'\x80', pickle.dumps(3), pickle.dumps([3]), pickle.dumps([{}])])
+def test_broken_predictions_are_named(tmp_path, content):
+    (tmp_path / 'p.pkl').write_bytes(content)
+    with pytest.raises(ValueError, match=f"got '{tmp_path}/p.pkl'"):
+        predictions.read_people(tmp_path / 'p.pkl')
 
 
 def test_skeletons_are_drawn_where_the_joints_are(mmpose_scope):
     skeleton = dict(links=[(0, 1), (1, 2), (2, 3)], sides=['left', 'right', 'right', ''])
     image = np.zeros((40, 40, 3), np.uint8)
-    crop = pictures._draw_person(image, person(0), skeleton, predicted=False)
-    matrix = pictures._crop_matrix(person(0).box)
-    assert matrix @ [15, 20, 1] == pytest.approx([108, 144])  # the box's centre is the picture's
+    crop = images._draw_person(image, person(0), skeleton, predicted=False)
+    matrix = images._crop_matrix(person(0).box)
+    assert matrix @ [15, 20, 1] == pytest.approx([90, 120])  # the box is in the center
     for joint, color in enumerate([(0, 150, 255), (255, 140, 40), (255, 140, 40)]):
         x, y = np.rint(matrix @ [*person(0).truth[joint], 1]).astype(int)
         assert tuple(crop[y, x]) == color
     middle = np.rint(matrix @ [15, 10, 1]).astype(int)
     assert tuple(crop[middle[1], middle[0]]) == (90, 210, 90)  # from the left to the right side
-    real = pictures.skeleton_of(Config.fromfile(config_path(CONFIG)))
+    real = skeleton_of(Config.fromfile(config_path(CONFIG)))
     assert len(real['sigmas']) == 17 and real['sides'][5:7] == ['left', 'right'] and real['sides'][0] == ''
 
 
 # ---------------------------------------------------------------------------------------------
-# speed, colours
+# speed, colors
 
 
 def test_speed_of_equal_models_is_measured_once(monkeypatch):
@@ -200,7 +253,7 @@ def test_speed_of_equal_models_is_measured_once(monkeypatch):
     built = []
     build = speed._predictor
     monkeypatch.setattr(speed, '_predictor', lambda cfg: built.append(cfg) or build(cfg))
-    found, how = speed.pictures_per_second(configs, repeats=1, batch_seconds=0.2)
+    found, how = speed.images_per_second(configs, repeats=1, batch_seconds=0.2)
     assert len(built) == 2 and found['one'] == found['twin'] != found['other']
     assert all(value > 0 for value in found.values())
     assert how['threads'] == 1 and 1 <= how['batch'] <= 32 and how['repeats'] == 1
@@ -215,8 +268,8 @@ def luminance(color):
 
 @pytest.mark.parametrize('scheme', [0, 1, 2], ids=['light', 'dark', 'print'])
 def test_text_has_contrast(scheme):
-    """WCAG's 4.5 for text of every colour on both backgrounds."""
-    style = (Path(pictures.__file__).parent / 'templates' / 'style.css').read_text()
+    """WCAG's 4.5 for text of every color on both backgrounds."""
+    style = (Path(images.__file__).parent / 'templates' / 'style.css').read_text()
     colors = dict(re.findall(r'--(\w+): (#\w+)', re.findall(r':root \{(.*?)\}', style)[scheme]))
     for text in ('ink', 'soft', 'link', 'good', 'bad'):
         for ground in ('paper', 'band'):

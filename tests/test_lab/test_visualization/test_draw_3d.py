@@ -15,9 +15,9 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, MODELS
 
 from mmpose_ext import config_path
-from mmpose_ext.lab.ablation.report.pictures import skeleton_of
 from mmpose_ext.lab.visualization.browse import browse
 from mmpose_ext.lab.visualization.draw_3d import draw_3d, draw_person
+from mmpose_ext.lab.visualization.skeleton import skeleton_of
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,7 +58,7 @@ def test_skeletons_are_where_they_belong(folder, monkeypatch):
     sample.pred_instances = InstanceData(keypoints=predicted)
     kept = []
     monkeypatch.setattr(Figure, 'savefig', lambda figure, *_, **__: kept.append(figure))
-    draw_person(np.zeros((128, 96, 3), np.uint8), sample, skeleton_of(cfg) | dict(root=HIPS), folder / 'a.png')
+    draw_person(np.zeros((128, 96, 3), np.uint8), sample, skeleton_of(cfg), HIPS, folder / 'a.png')
     crop, side, true, space = kept[0].axes
     truth = sample.raw_ann_info['keypoints_cam']
     rays = truth[:, :2] / truth[:, 2:]  # on which 50 mm of depth move a joint
@@ -74,8 +74,8 @@ def test_skeletons_are_where_they_belong(folder, monkeypatch):
     assert len(crop.lines) == 2 * len(links)
 
     truth = truth - truth[HIPS].mean(0)
-    grey = [line.get_xydata() for line in side.lines[: len(links)]]
-    np.testing.assert_allclose(grey, np.stack([truth[:, 2], -truth[:, 1]], -1)[links], atol=1e-6)
+    gray = [line.get_xydata() for line in side.lines[: len(links)]]
+    np.testing.assert_allclose(gray, np.stack([truth[:, 2], -truth[:, 1]], -1)[links], atol=1e-6)
     drawn = [np.array(line.get_data_3d()).T for line in true.lines[: len(links)]]
     np.testing.assert_allclose(drawn, np.stack([truth[:, 0], truth[:, 2], -truth[:, 1]], -1)[links], atol=1e-6)
     assert side.get_aspect() == 1
@@ -93,7 +93,7 @@ def test_tool_draws_people_at_equal_distances(folder):
     assert run.returncode == 0, run.stderr
     files = sorted((folder / 'work_dirs' / 'small' / '3d').iterdir())
     assert [file.name for file in files] == ['00000_1.png', '00003_4.png']
-    assert f'2 pictures written to {Path("work_dirs/small/3d")}' in run.stdout
+    assert f'2 images written to {Path("work_dirs/small/3d")}' in run.stdout
     for file in files:
         assert cv2.imread(str(file)).shape == (460, 1500, 3)
 
@@ -113,4 +113,4 @@ def test_browse_draws_joints_with_depth(folder):
     for mode in ('original', 'transformed'):
         (file,) = browse(config, str(folder / mode), phase='val', mode=mode, number=1)
         picture = cv2.imread(str(file)).astype(int)
-        assert (np.ptp(picture, axis=-1) > 50).any()  # coloured limbs on the uniform grey
+        assert (np.ptp(picture, axis=-1) > 50).any()  # coloured limbs on the uniform gray

@@ -1,4 +1,4 @@
-"""The figures of a table: what its jobs left on disk, and what its configs say, as plain data for json.
+"""The figures of a table: what its jobs left on disk and what its configs say, as plain data for json.
 
 The keys of a results file::
 
@@ -6,19 +6,19 @@ The keys of a results file::
     versions, commit, changed_files, date, commands
     rows: name, stage, uses {option: stage}, shared, options, config, paper {column: figure}, status,
           runs [{seed, status, reason, metrics {column: figure}}], mean {column}, spread {column}, counts {column},
-          params, multiply_adds, gflops, input_size, pictures_per_second
-    speed: how pictures_per_second was measured, or null
+          params, multiply_adds, gflops, input_size, images_per_second
+    speed: how images_per_second was measured, or null
     order: pairs of rows, see stats.Pair
     curves: [{stage, seed, loss {x, y}, metric {x, y}}]
-    pictures: see pictures.draw_differences, or null
+    images: see images.draw_differences, or null
 
-Figures are in the paper's unit; what was not measured is null.
+Figures are in the paper's unit; figures that were not measured are null.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import isfinite, nan
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,14 @@ from mmpose_ext.lab.profiling.complexity import model_complexity
 
 from .curves import read_curve
 from .provenance import provenance
-from .speed import pictures_per_second
+from .results import KIND, Json
+from .speed import images_per_second
 from .stats import compare_order, mean_and_spread
 
-__all__ = ['KIND', 'collect', 'row_config']
-
-KIND = 'ablation table'
+__all__ = ['collect', 'row_config']
 
 
-def row_config(plan: Plan, row: Row, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def row_config(plan: Plan, row: Row, options: Mapping[str, Any]) -> tuple[str, Json]:
     """Name of the config that a row is tested with, and all options on top of it.
 
     Args:
@@ -48,29 +47,41 @@ def row_config(plan: Plan, row: Row, options: Mapping[str, Any]) -> tuple[str, d
     """
     stage = plan.table.stages[row.stage]
     jobs = {key: plan.trainings[used] for key, used in plan.used(row.stage, 0).items()}
-    # a model that holds another one; without its weights, where they are not trained yet, it is as large and as fast
+    # weights that are not trained yet are left out: the size and the speed of the model do not depend on them
     parts = {key: job.output for key, job in jobs.items() if key.startswith('model.') and job.is_done}
     return stage.config[plan.data], {**stage.options, **options, **parts, **row.options}
 
 
 def _state(job: Job) -> tuple[str, str]:
-    """What became of a job, and in case of a failure the last line of its log."""
+    """The status of a job, and if it failed the last line of its log."""
     if job.is_done:
         return 'done', ''
     log = Path(job.output).parent / 'job.log'
     if not log.is_file():
         return 'not run', ''
-    lines = [line.strip() for line in log.read_text(errors='replace').splitlines()[-80:] if line.strip()]
+    lines = [
+        line.strip() for line in log.read_text(encoding='utf-8', errors='replace').splitlines()[-80:] if line.strip()
+    ]
     if any(line.startswith('Traceback') for line in lines):
         return 'failed', lines[-1][:300]
     return 'unfinished', ''
 
 
-def _run(plan: Plan, row: Row, seed: int) -> dict[str, Any]:
+def _read_metrics(path: Path) -> dict[str, float]:
+    try:
+        logged = json.loads(path.read_text(encoding='utf-8'))
+        return {name: float(value) for name, value in logged.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'the metrics of a test must be numbers by name in json, got {str(path)!r}: {error}'
+        ) from error
+
+
+def _run(plan: Plan, row: Row, seed: int) -> Json:
     """Status and metrics of one row and seed."""
     test = plan.tests[row.name, seed]
     status, reason = _state(test)
-    if status == 'not run':  # then it depends on the training how far the row has come
+    if status == 'not run':  # then the status is that of the training
         key = plan.awaited(row.stage, seed)
         training = 'training' if key[0] == row.stage else f'training of {key[0]}'
         trained, why = _state(plan.trainings[key])
@@ -81,9 +92,9 @@ def _run(plan: Plan, row: Row, seed: int) -> dict[str, Any]:
         }.get(trained, (status, reason))
     metrics: dict[str, float] = {}
     if status == 'done':
-        logged = json.loads(Path(test.output).read_text(encoding='utf-8'))
+        logged = _read_metrics(Path(test.output))
         for column, metric in plan.table.columns.items():
-            if isfinite(logged.get(metric, nan)):
+            if isfinite(logged.get(metric, float('nan'))):
                 metrics[column] = round(logged[metric] * plan.table.scale, 6)
     return dict(seed=seed, status=status, reason=reason, metrics=metrics)
 
@@ -96,7 +107,7 @@ def _status(runs: Sequence[Mapping[str, Any]]) -> str:
     return next(status for status in ('failed', 'unfinished', 'not run', 'done') if status in found)
 
 
-def _collect_row(plan: Plan, row: Row, options: Mapping[str, Any]) -> dict[str, Any]:
+def _collect_row(plan: Plan, row: Row, options: Mapping[str, Any]) -> Json:
     stage = plan.table.stages[row.stage]
     config, options = row_config(plan, row, options)
     runs = [_run(plan, row, seed) for seed in range(plan.seeds) if (row.name, seed) in plan.tests]
@@ -128,24 +139,24 @@ def _collect_row(plan: Plan, row: Row, options: Mapping[str, Any]) -> dict[str, 
         spread={column: spread for column, (_, spread) in summary.items()},
         counts={column: len(found) for column, found in values.items()},
         **cost,
-        pictures_per_second=None,
+        images_per_second=None,
     )
 
 
-def _measure_speed(plan: Plan, rows: Sequence[dict[str, Any]], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill ``pictures_per_second`` of all rows; returns how it was measured."""
+def _measure_speed(plan: Plan, rows: Sequence[Json], options: Mapping[str, Any]) -> Json:
+    """Fill ``images_per_second`` of all rows; returns how it was measured."""
     configs = {}
     for row in plan.table.rows:
         name, merged = row_config(plan, row, options)
         configs[row.name] = Config.fromfile(config_path(name))
         configs[row.name].merge_from_dict(merged)
-    speeds, how = pictures_per_second(configs)
+    speeds, how = images_per_second(configs)
     for content in rows:
-        content['pictures_per_second'] = float(f'{speeds[content["name"]]:.4g}')
+        content['images_per_second'] = float(f'{speeds[content["name"]]:.4g}')
     return how
 
 
-def _describe(table: Table) -> dict[str, Any]:
+def _describe(table: Table) -> Json:
     return dict(
         name=table.name,
         title=table.title,
@@ -165,15 +176,15 @@ def collect(
     options: Mapping[str, Any] | None = None,
     commands: Sequence[str] = (),
     speed: bool = True,
-) -> dict[str, Any]:
-    """Collect everything that a report of a plan shows, but for its pictures.
+) -> Json:
+    """Collect everything that a report of a plan shows, except its images.
 
     Args:
         plan: From :func:`mmpose_ext.lab.ablation.make_plan`.
         root: The repository, for its commit.
         options: Those that the plan was made with.
         commands: How to make the results again; only shown.
-        speed: Measure the pictures per second, which takes about 10 seconds for each model.
+        speed: Measure the images per second, which takes about 10 seconds for each model.
 
     Returns:
         See the module's docstring.
@@ -204,5 +215,5 @@ def collect(
             dict(stage=stage, seed=seed, **read_curve(str(Path(job.output).parent), metric, table.scale))
             for (stage, seed), job in plan.trainings.items()
         ],
-        pictures=None,
+        images=None,
     )

@@ -1,142 +1,149 @@
 """Markdown and HTML pages, made from the results files of a folder and nothing else."""
 
 import base64
-import json
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
+from markupsafe import Markup
 
-from .collect import KIND
 from .curves import draw_curves
+from .images import people_file
+from .results import Json, load_results, write_whole
 from .view import failures, order_counts, order_lines, order_sentence, table_view
 
-__all__ = ['dump_results', 'load_results', 'render_pages', 'results_name']
+__all__ = ['render_pages']
 
-_NUMBERS = re.compile(r'\[\n([^\[\]{}"]*)\n\s*\]')  # strings in json have no line breaks
-
-
-def results_name(results: Mapping[str, Any]) -> str:
-    """Name of a results file and its pages, without suffix: ``dark_decoding_synthetic``."""
-    name = results['table']['name']
-    if name.endswith(('.yaml', '.yml')):  # a table of the user's, by its path
-        name = Path(name).stem
-    return f'{name}_{results["data"]}'.replace('/', '_')
+_MAX_IMAGE_BYTES = 2_000_000
+_MARKDOWN = re.compile(r'[\\*\[\]|`~]|(?<!\w)_|_(?!\w)')
 
 
-def dump_results(results: Mapping[str, Any], out: Path) -> Path:
-    """Write a results file, lists of numbers in one line each."""
-    text = json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False)
-    text = _NUMBERS.sub(lambda found: '[' + ' '.join(found[1].split()) + ']', text)
-    path = out / f'{results_name(results)}.json'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{text}\n', encoding='utf-8')
-    return path
+def _markdown(value: object) -> str:
+    """Text as it is read in a line of Markdown; nothing in it is a mark, a tag or a line break."""
+    if isinstance(value, Markup):
+        return value
+    text = ' '.join(str(value).split()).replace('&', '&amp;').replace('<', '&lt;')
+    return _MARKDOWN.sub(r'\\\g<0>', text)
 
 
-def load_results(out: Path) -> dict[str, dict[str, Any]]:
-    """The results files of a folder by name; other json files are passed over."""
-    found = {}
-    for path in sorted(out.glob('*.json')):
-        content = json.loads(path.read_text(encoding='utf-8'))
-        if isinstance(content, dict) and content.get('kind') == KIND:
-            found[path.stem] = content
-    return found
+def _code(value: object) -> Markup:
+    """Text as code in a line of Markdown."""
+    text = ' '.join(str(value).split()).replace('`', "'").replace('|', '\\|')
+    return Markup(f'`{text}`')
 
 
-def _pipe(text: str) -> str:
-    """Text that fits into a cell of a Markdown table."""
-    return text.replace('|', '\\|').replace('\n', ' ')
+def _paragraph(value: object) -> Markup:
+    """Text as a paragraph of Markdown, which its first character cannot turn into a heading, a list or a quote."""
+    text = _markdown(value)
+    return Markup(f'\\{text}' if text[:1] in '#+->=' and text else text)
 
 
-def _environment() -> Environment:
-    # StrictUndefined: a misspelt name is an error, not an empty place
-    environment = Environment(
-        loader=PackageLoader('mmpose_ext.lab.ablation.report'),
-        autoescape=lambda name: name is not None and '.html' in name,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters['pipe'] = _pipe
+def _line(value: object) -> Markup:
+    """Text as a line of a Markdown block of code."""
+    return Markup(' '.join(str(value).splitlines()))
+
+
+def _environment(markdown: bool) -> Environment:
+    """The templates; every value that they show is escaped unless it is marked as safe."""
+    loader = PackageLoader('mmpose_ext.lab.ablation.report')
+    # StrictUndefined: a misspelled name is an error, not an empty place
+    options: dict[str, Any] = dict(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    if not markdown:
+        return Environment(autoescape=True, keep_trailing_newline=True, **options)
+    # Markup in Markdown: autoescape would escape for HTML
+    environment = Environment(autoescape=False, keep_trailing_newline=True, finalize=_markdown, **options)
+    environment.filters |= dict(code=_code, line=_line, paragraph=_paragraph)
     return environment
 
 
-def _pictures(results: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
-    """The people of the picture section with their pictures as data; without those whose files are gone."""
-    content = results['pictures'] or dict(people=[])
-    people = []
-    for person in content['people']:
-        files = [folder / name for name in person['files']]
-        if not all(file.is_file() for file in files):
-            continue
-        labels = ['true', *content['rows']]
-        details = [''] + [
-            f'{content["measure"]} {closeness:.2f}, {error:.1f} px'
-            for closeness, error in zip(person['closeness'], person['error'], strict=True)
-        ]
-        images = [
-            dict(
-                label=label,
-                detail=detail,
-                alt=f'{person["picture"]}: {"true skeleton" if not detail else f"skeleton by {label}, {detail}"}',
-                file=f'{folder.name}/{file.name}',
-                data=base64.b64encode(file.read_bytes()).decode(),
-            )
-            for label, detail, file in zip(labels, details, files, strict=True)
-        ]
-        people.append(dict(picture=person['picture'], images=images))
-    return people
+def _read_image(out: Path, name: str) -> bytes | None:
+    """The JPEG that belongs to a results file; None if there is none in this very folder."""
+    path = people_file(out, name)
+    if path.resolve() != out.resolve() / 'images' / path.name or not path.is_file():
+        return None
+    content = path.read_bytes()
+    return content if content.startswith(b'\xff\xd8') and len(content) <= _MAX_IMAGE_BYTES else None
 
 
-def _write_curves(curves: Mapping[str, str], folder: Path) -> None:
-    """SVG files for the Markdown page, with a background and ink of their own."""
-    for name, svg in curves.items():
-        folder.mkdir(parents=True, exist_ok=True)
+def _people(results: Mapping[str, Any]) -> list[Json]:
+    """For each drawn person the image's name and what the rows predicted, as text."""
+    content = results.get('images') or dict(people=[])
+    return [
+        dict(
+            image=person['image'],
+            details=[
+                f'{content["measure"]} {closeness:.2f}, {error:.1f} px'
+                for closeness, error in zip(person['closeness'], person['error'], strict=True)
+            ],
+        )
+        for person in content['people']
+    ]
+
+
+def _content(name: str, results: Json, out: Path) -> Json:
+    """What the templates show of a results file."""
+    image = _read_image(out, name)
+    return dict(
+        name=name,
+        results=results,
+        view=table_view(results),
+        sentence=order_sentence(results),
+        counts=order_counts(results),
+        done=sum(row['status'] == 'done' for row in results['rows']),
+        order=order_lines(results),
+        failures=failures(results),
+        curves=Markup(draw_curves(results['curves'], results['table']['order_by'])),
+        people=_people(results) if image else [],
+        image=base64.b64encode(image).decode() if image else '',
+    )
+
+
+def _write_curves(svg: str, path: Path) -> None:
+    """An SVG file for the Markdown page, with a background and ink of its own."""
+    if svg:
         svg = svg.replace('currentColor', '#1a1a1a').replace('<svg ', '<svg style="background:#fff" ', 1)
-        (folder / f'{name}.svg').write_text(svg, encoding='utf-8')
+        write_whole(path, '\n'.join(line.rstrip() for line in svg.splitlines()) + '\n')
+    else:
+        path.unlink(missing_ok=True)
 
 
-def render_pages(out: Path) -> list[Path]:
+def render_pages(out: Path, html: bool = False) -> list[Path]:
     """Make the pages of all results files in a folder, and an index.
 
     Args:
-        out: Folder of the results files; beside ``<name>.json`` it may hold the pictures of ``<name>/``.
+        out: Folder of the results files; ``images/<name>-people.jpg`` beside ``<name>.json`` is shown if it is there.
+        html: Also make an HTML page of each table.
 
     Returns:
-        The pages written: ``<name>.md`` and ``.html`` for each results file, ``index.md`` and ``.html``.
+        The pages written: ``<name>.md`` for each results file (and ``<name>.html``), ``index.md`` and ``index.html``.
+
+    Raises:
+        ValueError: Naming the file, if one cannot be read.
     """
-    environment = _environment()
+    environments = {'md': _environment(True), 'html': _environment(False)}
+    script = (Path(__file__).parent / 'templates' / 'sort.js').read_text(encoding='utf-8')
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    shared = dict(script=Markup(script), script_hash=f'sha256-{digest}', pages=html)
     written = []
 
-    def write(stem: str, template: str, **content: Any) -> None:
-        for suffix in ('md', 'html'):
-            text = environment.get_template(f'{template}.{suffix}.jinja').render(**content)
-            path = out / f'{stem}.{suffix}'
-            path.write_text(text, encoding='utf-8')
-            written.append(path)
+    def write(stem: str, template: str, suffix: str, content: Mapping[str, Any]) -> None:
+        text = environments[suffix].get_template(f'{template}.{suffix}.jinja').render(**shared, **content)
+        written.append(out / f'{stem}.{suffix}')
+        write_whole(written[-1], text)
 
     entries = []
     for name, results in load_results(out).items():
-        curves = draw_curves(results['curves'], results['table']['order_by'])
-        _write_curves(curves, out / name)
-        sentence = order_sentence(results)
-        write(
-            name,
-            'table',
-            name=name,
-            results=results,
-            view=table_view(results),
-            sentence=sentence,
-            order=order_lines(results),
-            failures=failures(results),
-            curves=curves,
-            people=_pictures(results, out / name),
-        )
-        done = sum(row['status'] == 'done' for row in results['rows'])
-        entries.append(dict(name=name, results=results, sentence=sentence, counts=order_counts(results), done=done))
-    write('index', 'index', entries=entries)
+        try:
+            entries.append(_content(name, results, out))
+            for suffix in ('md', 'html') if html else ('md',):
+                write(name, 'table', suffix, entries[-1])
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError, TemplateError) as error:
+            file = str(out / f'{name}.json')
+            raise ValueError(f'a results file must have the keys of a report, got {file!r}: {error!r}') from error
+        _write_curves(entries[-1]['curves'], out / 'images' / f'{name}-curves.svg')
+    for suffix in ('md', 'html'):
+        write('index', 'index', suffix, dict(entries=entries))
     return written

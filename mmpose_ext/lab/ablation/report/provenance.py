@@ -5,9 +5,10 @@ import subprocess
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from mmpose_ext.version import __version__
+
+from .results import Json
 
 __all__ = ['provenance']
 
@@ -31,7 +32,7 @@ def _git(root: Path, *arguments: str) -> str | None:
         return None
 
 
-def provenance(root: Path) -> dict[str, Any]:
+def provenance(root: Path) -> Json:
     """Versions of Python and the packages, commit of ``root`` (and whether it had changes on top), date in UTC."""
     changes = _git(root, 'status', '--porcelain', '--untracked-files=no')
     return dict(

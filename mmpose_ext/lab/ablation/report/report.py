@@ -1,6 +1,5 @@
-"""The report of one table: figures and pictures into a folder, from which the pages are made."""
+"""The report of one table: figures and images in a folder, from which the pages are made."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from mmpose_ext.config import config_path
 from mmpose_ext.lab.ablation import Plan
 
 from .collect import collect, row_config
-from .pages import dump_results, results_name
-from .pictures import draw_differences
+from .images import draw_differences, people_file
+from .results import dump_results, read_results, results_name
 
 __all__ = ['extreme_rows', 'report_table']
 
@@ -33,7 +32,7 @@ def extreme_rows(plan: Plan, results: Mapping[str, Any], seed: int = 0) -> tuple
 
 
 def _has_results(results: Mapping[str, Any]) -> bool:
-    return any(run['status'] == 'done' for row in results['rows'] for run in row['runs'])
+    return any(run['status'] == 'done' for row in results.get('rows', []) for run in row['runs'])
 
 
 def report_table(
@@ -43,32 +42,32 @@ def report_table(
     options: Mapping[str, Any] | None = None,
     commands: Sequence[str] = (),
     speed: bool = True,
-    pictures: int = 6,
+    images: int = 3,
 ) -> Path | None:
-    """Write the results file of a plan, and beside it the people about whom two rows disagree most.
+    """Write the results file of a plan, and an image of the people about whom two rows disagree most.
 
     Args:
         plan: From :func:`mmpose_ext.lab.ablation.make_plan`; it need not be done.
         out: Folder for ``<table>_<data>.json``; :func:`render_pages` makes the pages.
-        root: The repository: its commit, and where relative paths of pictures start.
+        root: The repository: its commit, and where relative paths of images start.
         options: Those that the plan was made with.
         commands: How to make the results again; only shown.
-        speed: Measure the pictures per second.
-        pictures: How many people to draw.
+        speed: Measure the images per second.
+        images: How many people to draw.
 
     Returns:
         The file; None if nothing of the plan has been run and the folder has results of an earlier one, which stay.
     """
-    name = results_name(dict(table=dict(name=plan.table.name), data=plan.data))
+    name = results_name(plan.table.name, plan.data)
     kept = out / f'{name}.json'
     nothing = not any(job.is_done for job in plan.tests.values())
-    if nothing and kept.is_file() and _has_results(json.loads(kept.read_text(encoding='utf-8'))):
+    if nothing and kept.is_file() and _has_results(read_results(kept) or {}):
         return None
     results = collect(plan, root, options, commands, speed)
     extremes = extreme_rows(plan, results)
-    if extremes and pictures:
+    if extremes and images:
         config_name, merged = row_config(plan, plan.table.rows[0], options or {})
         config = Config.fromfile(config_path(config_name))
         config.merge_from_dict(merged)
-        results['pictures'] = draw_differences(*extremes, config, root, out / name, pictures)
+        results['images'] = draw_differences(*extremes, config, root, people_file(out, name), images)
     return dump_results(results, out)

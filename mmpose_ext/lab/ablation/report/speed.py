@@ -1,10 +1,8 @@
-"""Pictures per second of the models of several configs, measured in turns."""
+"""Images per second of the models of several configs, measured in turns."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,22 +11,14 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 
-from mmpose_ext.lab.profiling.timing import measure
+from mmpose_ext.lab.profiling.timing import measure, one_thread
 from mmpose_ext.registry import DATASETS, MODELS
 
-__all__ = ['pictures_per_second']
+from .results import Json
+
+__all__ = ['images_per_second']
 
 _MAX_BATCH = 32
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _samples(batch: int, input_size: tuple[int, int], joints: int, flip_indices: list[int]) -> list[PoseDataSample]:
@@ -49,7 +39,7 @@ def _samples(batch: int, input_size: tuple[int, int], joints: int, flip_indices:
 
 
 def _predictor(cfg: Config) -> Callable[[int], object]:
-    """A function that predicts a batch of so many pictures; the weights are random, which costs the same."""
+    """A function that predicts a batch of so many images; its weights are random, which does not change the time."""
     init_default_scope(cfg.get('default_scope', 'mmpose'))
     model = MODELS.build(cfg.model).eval()
     dataset = DATASETS.build({**cfg.test_dataloader.dataset, 'pipeline': [], 'lazy_init': True})
@@ -64,13 +54,13 @@ def _predictor(cfg: Config) -> Callable[[int], object]:
     return predict
 
 
-def pictures_per_second(
+def images_per_second(
     configs: Mapping[str, Config], repeats: int = 5, batch_seconds: float = 1.0
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """Measure how many cropped pictures a second each config's model predicts on one CPU thread.
+) -> tuple[dict[str, float], Json]:
+    """Measure how many cropped images a second each config's model predicts on one CPU thread.
 
-    That is the forward pass (twice with the flip test), the decoder and the way back into the picture. Reading and
-    cropping pictures is not in it. The models take turns, see
+    A prediction is the forward pass (two with the flip test), the decoder and the mapping back into the image. Reading
+    and cropping images is not in it. The models take turns, see
     :func:`mmpose_ext.lab.profiling.timing.measure`. Configs with equal models are measured once.
 
     Args:
@@ -79,10 +69,10 @@ def pictures_per_second(
         batch_seconds: The batch is halved from 32 until the slowest model needs about this long, or it is 1.
 
     Returns:
-        Pictures per second by name, and how they were measured (``batch``, ``threads``, ``device``, ``repeats``).
+        Images per second by name, and how they were measured (``batch``, ``threads``, ``device``, ``repeats``).
     """
     keys = {name: str((cfg.model, cfg.test_dataloader.dataset.type)) for name, cfg in configs.items()}
-    with _one_thread():
+    with one_thread():
         models: dict[str, Callable[[int], object]] = {}
         for name, cfg in configs.items():
             if keys[name] not in models:

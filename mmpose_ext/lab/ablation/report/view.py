@@ -1,8 +1,10 @@
-"""What a report says, as text for the templates: a results file turned into headings, cells and sentences."""
+"""Text for the templates of a report: headings, cells and sentences made from a results file."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from .results import Json
 
 __all__ = ['failures', 'order_counts', 'order_lines', 'order_sentence', 'table_view']
 
@@ -15,16 +17,16 @@ def _digits(values: Sequence[float]) -> int:
     return 2 if max(map(abs, values), default=0) >= 2 else 4
 
 
-def _cell(text: str, value: float | str | None, small: str = '') -> dict[str, Any]:
+def _cell(text: str, value: float | str | None, small: str = '') -> Json:
     """Text of a cell, what the table is sorted by, and a second line."""
     return dict(text=text, value='' if value is None else value, small=small)
 
 
-def _number(value: float | None, form: str) -> dict[str, Any]:
+def _number(value: float | None, form: str) -> Json:
     return _cell(_NONE if value is None else format(value, form), value)
 
 
-def _ours(row: Mapping[str, Any], column: str, digits: int) -> dict[str, Any]:
+def _ours(row: Mapping[str, Any], column: str, digits: int) -> Json:
     mean, spread, count = (row[key][column] for key in ('mean', 'spread', 'counts'))
     if mean is None:
         return _cell(_NONE if row['status'] == 'done' else row['status'], None)
@@ -33,14 +35,14 @@ def _ours(row: Mapping[str, Any], column: str, digits: int) -> dict[str, Any]:
     return _cell(text, mean, f'{count} of {done} seeds' if count < done else '')
 
 
-def _paper(row: Mapping[str, Any], column: str) -> dict[str, Any]:
+def _paper(row: Mapping[str, Any], column: str) -> Json:
     figure = row['paper'].get(column)
-    return _cell(_NONE if figure is None else str(figure), figure)  # with the digits that the paper prints
+    return _cell(_NONE if figure is None else str(figure), figure)  # as many digits as in the paper
 
 
-def _cells(results: Mapping[str, Any], row: Mapping[str, Any], digits: Mapping[str, int]) -> list[dict[str, Any]]:
+def _cells(results: Mapping[str, Any], row: Mapping[str, Any], digits: Mapping[str, int]) -> list[Json]:
     settings = [f'{key.rpartition(".")[2]}={value}' for key, value in row['options'].items()]
-    # files of earlier reports have neither
+    # results files of earlier versions have neither
     settings += [f'uses {stage} ({key})' for key, stage in row.get('uses', {}).items()]
     settings += ['one training for all seeds'] if row.get('shared') and results['seeds'] > 1 else []
     cells = [_cell(row['name'], row['name'], ', '.join(settings))]
@@ -49,11 +51,11 @@ def _cells(results: Mapping[str, Any], row: Mapping[str, Any], digits: Mapping[s
     millions = None if row['params'] is None else row['params'] / 1e6
     width, height = row['input_size'] or (0, 0)
     cells.append(_cell(f'{height}x{width}' if width else _NONE, width * height or None))
-    cells += [_number(millions, '.1f'), _number(row['gflops'], '.2f'), _number(row['pictures_per_second'], '.4g')]
+    cells += [_number(millions, '.1f'), _number(row['gflops'], '.2f'), _number(row['images_per_second'], '.4g')]
     return [*cells, _cell(row['status'], row['status'])]
 
 
-def table_view(results: Mapping[str, Any]) -> dict[str, Any]:
+def table_view(results: Mapping[str, Any]) -> Json:
     """Headings and cells of the main table.
 
     Returns:
@@ -68,7 +70,7 @@ def table_view(results: Mapping[str, Any]) -> dict[str, Any]:
     heads = [('row', False)]
     for _ in columns:
         heads += [('ours', True), ('paper', True)]
-    heads += [('input', True), ('params, M', True), ('GFLOPs', True), ('pictures/s', True), ('state', False)]
+    heads += [('input', True), ('params, M', True), ('GFLOPs', True), ('images/s', True), ('state', False)]
     return dict(
         groups=[('', 1), *((column, 2) for column in columns), ('cost', 4), ('', 1)],
         heads=heads,
@@ -96,11 +98,11 @@ def order_sentence(results: Mapping[str, Any]) -> str:
 
 
 def order_lines(results: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Each pair of rows as text: ``pair``, ``paper``, ``ours``, ``verdict``, ``kind``; those to look at first.
+    """Each pair of rows as text: ``pair``, ``paper``, ``ours``, ``verdict``, ``kind``.
 
-    The row that the paper has as the better one comes first; differences are those of the figures.
+    Pairs that disagree with the paper come first. In a pair, the row with the better figure in the paper comes first.
     """
-    # files of earlier reports do not say it
+    # results files of earlier versions do not say it
     lower = results['table'].get('lower_is_better', False)
     sign = -1 if lower else 1
     digits = _digits([pair['ours'] for pair in results['order'] if pair['ours'] is not None])
