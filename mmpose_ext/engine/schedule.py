@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from logging import WARNING
 from typing import cast
 
@@ -36,8 +36,8 @@ def follow_schedule(runner: Runner, checkpoint: dict[str, object]) -> None:
     if any(isinstance(scheduler, ReduceOnPlateauParamScheduler) for scheduler in schedulers):
         return  # it depends on the metrics, not on the number of epochs
     meta = cast('dict[str, int]', checkpoint['meta'])
-    same = len(schedulers) == len(saved) and all(map(_same_settings, schedulers, saved))
-    if not same:
+    configs = _scheduler_configs(runner, len(schedulers))
+    if len(schedulers) != len(saved) or not all(map(_same_settings, schedulers, saved, configs)):
         print_log(
             f'The schedule of the config is not the one in the checkpoint; after {meta["epoch"]} epochs and '
             f'{meta["iter"]} iterations the training goes on with the schedule of the config',
@@ -62,8 +62,18 @@ def _groups(checkpoint: Mapping[str, object]) -> list[dict[str, object]]:
     return groups
 
 
-def _same_settings(scheduler: _ParamScheduler, saved: Mapping[str, object]) -> bool:
+def _scheduler_configs(runner: Runner, count: int) -> Sequence[Mapping[str, object]]:
+    """The config of each scheduler; empty ones if the runner was not built from a config."""
+    configs = runner.cfg.get('param_scheduler') or []
+    configs = [configs] if isinstance(configs, Mapping) else configs
+    return configs if len(configs) == count else [{}] * count
+
+
+def _same_settings(scheduler: _ParamScheduler, saved: Mapping[str, object], config: Mapping[str, object]) -> bool:
     settings = {name: value for name, value in vars(scheduler).items() if name not in _COUNTED}
+    if 'end' not in config:
+        # MMEngine sets it to the number of epochs; a cosine would rise again beyond its period
+        settings.pop('end', None)
     return all(name in saved and _plain(saved[name]) == _plain(value) for name, value in settings.items())
 
 
@@ -92,17 +102,13 @@ def _warn_of_more_epochs(runner: Runner, checkpoint: dict[str, object]) -> None:
     before = hub.get('runtime_info', {}).get('max_epochs')
     if not isinstance(before, int) or not 0 < before < runner.max_epochs:
         return
-    options = []
-    for number, scheduler in enumerate(runner.cfg.get('param_scheduler', [])):
-        for name in _EPOCHS_IN_CONFIG:
-            if scheduler.get('by_epoch', True) and name in scheduler:
-                value = scheduler[name]
-                stretched = (
-                    [_stretch(one, before, runner.max_epochs) for one in value]
-                    if isinstance(value, list | tuple)
-                    else _stretch(value, before, runner.max_epochs)
-                )
-                options.append(f'param_scheduler.{number}.{name}={str(stretched).replace(" ", "")}')
+    configs = _scheduler_configs(runner, len(runner.param_schedulers))
+    options = [
+        f'param_scheduler.{number}.{name}={_stretched(config[name], runner.max_epochs / before)}'
+        for number, config in enumerate(configs)
+        for name in _EPOCHS_IN_CONFIG
+        if name in config and config.get('by_epoch', True)
+    ]
     advice = f', e.g. --cfg-options {" ".join(options)}' if options else ''
     print_log(
         f'The training now has {runner.max_epochs} epochs instead of {before}, but the learning rate schedule is still '
@@ -113,5 +119,8 @@ def _warn_of_more_epochs(runner: Runner, checkpoint: dict[str, object]) -> None:
     )
 
 
-def _stretch(epoch: int, before: int, after: int) -> int:
-    return round(epoch * after / before)
+def _stretched(epochs: object, factor: float) -> str:
+    """A number of epochs, or a list of them, times a factor, as text for the command line."""
+    if isinstance(epochs, Sequence):
+        return f'[{",".join(_stretched(one, factor) for one in epochs)}]'
+    return str(round(cast('int', epochs) * factor))

@@ -1,0 +1,270 @@
+"""Trainings that are killed or asked to stop, and resumed, against one that ran through."""
+
+import os
+import random
+import re
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmpose_ext.apis.runtime import load_config
+from mmpose_ext.apis.train import _resume
+from mmpose_ext.engine.preemption_hook import EXIT_INTERRUPTED
+from mmpose_ext.engine.whole_files import find_checkpoint
+
+pytestmark = pytest.mark.usefixtures('mmpose_scope')
+EPOCHS = 3
+# a network of 0.2 million weights; one image per batch: four steps in an epoch
+OPTIONS = {
+    'model.backbone.stem_channels': 8,
+    'model.backbone.base_channels': 8,
+    'model.head.in_channels': 64,
+    'train_dataloader.batch_size': 1,
+    'train_dataloader.num_workers': 2,
+    'train_dataloader.persistent_workers': True,
+    'train_cfg.max_epochs': EPOCHS,
+    'train_cfg.val_interval': 1,
+}
+# the only numbers that may differ
+TIMES = ('train/time', 'train/data_time', 'val/time', 'val/data_time')
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL in this process: nothing in the training catches it."""
+
+
+class Interruption(Hook):
+    """Does something at one moment: in a method of hooks, when the training has done so many steps.
+
+    Args:
+        moment: Name of the method.
+        steps: Number of steps.
+        action: What is done.
+        priority: Priority of the hook.
+    """
+
+    def __init__(self, moment: str, steps: int, action: Callable[[Runner], None], priority: str = 'VERY_LOW') -> None:
+        self.action, self.steps, self.priority = action, steps, priority
+        setattr(self, moment, self._act)
+
+    def _act(self, runner: Runner, **_: object) -> None:
+        if runner.iter == self.steps:
+            self.action(runner)
+
+
+def kill(runner: Runner) -> None:
+    raise Killed
+
+
+def terminate(runner: Runner) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def config(path: Path, work_dir: Path, resume: bool = False, **options: object) -> Config:
+    cfg = load_config(str(path), OPTIONS | options, str(work_dir))
+    # MMEngine keeps both for the life of the process, by their names
+    cfg.experiment_name = cfg.visualizer.name = f'{work_dir}-{np.random.default_rng().integers(2**60)}'
+    if resume:
+        _resume(cfg, 'auto')
+    return cfg
+
+
+def run(cfg: Config, *hooks: Hook) -> Runner:
+    # whatever this process drew before must not matter
+    noise = np.random.default_rng().integers(2**31)
+    random.seed(int(noise))
+    np.random.seed(noise)  # noqa: NPY002, the generator that transforms draw from
+    torch.manual_seed(int(noise))
+    runner = Runner.from_cfg(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
+    try:
+        runner.train()
+    finally:
+        # torch waits 5 s for each worker that the garbage collector finds
+        iterator, runner.train_dataloader._iterator = runner.train_dataloader._iterator, None
+        if iterator is not None:
+            iterator._shutdown_workers()
+    return runner
+
+
+def saved(work_dir: Path, name: str = f'epoch_{EPOCHS}.pth') -> dict[str, object]:
+    return torch.load(work_dir / name, weights_only=True)
+
+
+def assert_same(one: object, other: object, place: str = '') -> int:
+    """Equal to the last bit; returns the number of tensors compared."""
+    assert type(one) is type(other), place
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), place
+        return sum(assert_same(one[key], other[key], f'{place}.{key}') for key in one if key not in TIMES)
+    if isinstance(one, list | tuple):
+        assert len(one) == len(other), place
+        return sum(assert_same(first, second, f'{place}[]') for first, second in zip(one, other, strict=True))
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), place
+        return 1
+    assert one == other, place
+    return 0
+
+
+def assert_as_if_never_stopped(straight: Path, resumed: Path) -> None:
+    parts = 'state_dict', 'optimizer', 'param_schedulers', 'progress'
+    first, second = saved(straight), saved(resumed)
+    assert sum(assert_same(first[part], second[part], part) for part in parts) > 200
+    hubs = (one['message_hub'] for one in (first, second))
+    assert_same(*(hub['log_scalars'] for hub in hubs))
+    best = [sorted(path.name for path in folder.glob('best_*.pth')) for folder in (straight, resumed)]
+    assert best[0] == best[1]
+    assert len(best[0]) == 1
+    assert_same(saved(straight, best[0][0])['state_dict'], saved(resumed, best[0][0])['state_dict'])
+    kept = {path.name for path in resumed.glob('*.pth*')}
+    assert kept == {path.name for path in straight.glob('*.pth*')} == {'epoch_2.pth', 'epoch_3.pth', *best[0]}
+
+
+@pytest.fixture(scope='module')
+def straight(write_config: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Work folder of a training that ran through."""
+    folder = tmp_path_factory.mktemp('straight')
+    run(config(write_config(folder), folder / 'run'))
+    return folder / 'run'
+
+
+@pytest.mark.parametrize(
+    ('moment', 'steps', 'priority'),
+    [
+        ('before_train_iter', 0, 'VERY_LOW'),
+        ('after_train_iter', 6, 'VERY_LOW'),
+        ('before_save_checkpoint', 8, 'VERY_LOW'),
+        ('after_train_epoch', 8, 'LOWEST'),
+        ('after_val_iter', 8, 'VERY_LOW'),
+        ('after_val_epoch', 8, 'VERY_HIGH'),
+        ('after_val_epoch', 8, 'LOWEST'),
+        ('after_val_iter', 12, 'VERY_LOW'),
+    ],
+)
+def test_killed_at_any_moment(
+    straight: Path, tiny_config: Path, tmp_path: Path, moment: str, steps: int, priority: str
+) -> None:
+    with pytest.raises(Killed):
+        run(config(tiny_config, tmp_path / 'run'), Interruption(moment, steps, kill, priority))
+    run(config(tiny_config, tmp_path / 'run', resume=True))
+    assert_as_if_never_stopped(straight, tmp_path / 'run')
+
+
+@pytest.mark.parametrize(('moment', 'steps'), [('after_train_iter', 5), ('after_train_iter', 7), ('after_val_iter', 8)])
+def test_sigterm_saves_and_leaves_with_its_status(
+    straight: Path, tiny_config: Path, tmp_path: Path, moment: str, steps: int
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(config(tiny_config, tmp_path / 'run'), Interruption(moment, steps, terminate))
+    assert caught.value.code == EXIT_INTERRUPTED == 75
+    name = 'interrupted.pth' if steps == 5 else 'epoch_2.pth'
+    assert (tmp_path / 'run/last_checkpoint').read_text() == str(tmp_path / 'run' / name)
+    assert saved(tmp_path / 'run', name)['meta']['iter'] == (6 if steps == 5 else 8)
+    run(config(tiny_config, tmp_path / 'run', resume=True))
+    assert_as_if_never_stopped(straight, tmp_path / 'run')
+
+
+def test_without_a_seed_in_the_config(tiny_config: Path, tmp_path: Path) -> None:
+    """Such a training draws its seed at the start; a resumed one takes it from the checkpoint, for the sampler, too."""
+    with tiny_config.open('a') as file:
+        file.write('randomness = dict(seed=None)\n')
+    run(config(tiny_config, tmp_path / 'run'))
+    shutil.copytree(tmp_path / 'run', tmp_path / 'again')
+    (tmp_path / 'again/epoch_3.pth').unlink()
+    run(config(tiny_config, tmp_path / 'again', resume=True))
+    assert_as_if_never_stopped(tmp_path / 'run', tmp_path / 'again')
+
+
+def test_without_the_hook_a_resumed_training_differs(tiny_config: Path, tmp_path: Path) -> None:
+    """So the tests above can fail: workers that live on have drawn other numbers than new ones."""
+    for name, resume in (('run', False), ('again', True)):
+        cfg = config(tiny_config, tmp_path / name, resume)
+        cfg.default_hooks.pop('resume')
+        run(cfg)
+        if not resume:
+            shutil.copytree(tmp_path / 'run', tmp_path / 'again')
+            (tmp_path / 'again/epoch_3.pth').unlink()
+    first, second = (saved(tmp_path / name, 'best_coco_AP_epoch_1.pth') for name in ('run', 'again'))
+    assert_same(first['state_dict'], second['state_dict'])
+    first, second = (torch.load(tmp_path / name / 'epoch_3.pth') for name in ('run', 'again'))
+    with pytest.raises(AssertionError):
+        assert_same(first['state_dict'], second['state_dict'])
+
+
+def test_gradients_that_wait_for_the_next_step_are_saved(tiny_config: Path, tmp_path: Path) -> None:
+    options = {'optim_wrapper.accumulative_counts': 2}
+    run(config(tiny_config, tmp_path / 'straight', **options))
+    with pytest.raises(SystemExit):
+        run(config(tiny_config, tmp_path / 'run', **options), Interruption('after_train_iter', 4, terminate))
+    assert len(saved(tmp_path / 'run', 'interrupted.pth')['progress']['gradients']) > 50
+    run(config(tiny_config, tmp_path / 'run', resume=True, **options))
+    assert_as_if_never_stopped(tmp_path / 'straight', tmp_path / 'run')
+
+
+def test_averaged_weights_are_not_mistaken_for_those_of_the_training(tiny_config: Path, tmp_path: Path) -> None:
+    """EMAHook exchanges them for a validation, in which this training is asked to stop."""
+    with tiny_config.open('a') as file:
+        file.write("custom_hooks = [dict(type='EMAHook', momentum=0.1)]\n")
+    # no checkpoint before the end but the one that is asked for
+    options = {'default_hooks.checkpoint.interval': 10}
+    run(config(tiny_config, tmp_path / 'straight', **options))
+    with pytest.raises(SystemExit):
+        run(config(tiny_config, tmp_path / 'run', **options), Interruption('after_val_iter', 8, terminate, 'NORMAL'))
+    run(config(tiny_config, tmp_path / 'run', resume=True, **options))
+    first, second = (saved(tmp_path / name) for name in ('straight', 'run'))
+    for part in ('state_dict', 'ema_state_dict', 'optimizer'):
+        assert_same(first[part], second[part], part)
+
+
+@pytest.mark.parametrize('max_keep_ckpts', [1, 2])
+def test_a_whole_checkpoint_is_there_while_the_next_one_is_written(
+    tiny_config: Path, tmp_path: Path, max_keep_ckpts: int
+) -> None:
+    found: list[Path | None] = []
+    look = Interruption('before_save_checkpoint', 8, lambda runner: found.append(find_checkpoint(runner.work_dir)))
+    options = {'default_hooks.checkpoint.max_keep_ckpts': max_keep_ckpts, 'train_cfg.max_epochs': 2}
+    run(config(tiny_config, tmp_path / 'run', **options), look)
+    assert found[0] == tmp_path / 'run/epoch_1.pth'
+    assert (tmp_path / 'run/epoch_1.pth').exists() == (max_keep_ckpts == 2)
+
+
+# ---------------------------------------------------------------------------------------------
+# more epochs and other schedules
+
+
+def rates(runner: Runner) -> list[float]:
+    """Learning rate of each step."""
+    return list(runner.message_hub.log_scalars['train/lr'].data[0])
+
+
+def test_more_epochs_with_a_stretched_schedule(straight: Path, tiny_config: Path, tmp_path: Path) -> None:
+    """The rate after the change is that of a training which had the new schedule from the start."""
+    options = {'train_cfg.max_epochs': 4, 'param_scheduler.0.T_max': 5, 'train_dataloader.num_workers': 0}
+    options['train_dataloader.persistent_workers'] = False
+    expected = rates(run(config(tiny_config, tmp_path / 'new', **options)))
+    shutil.copytree(straight, tmp_path / 'run')
+    found = rates(run(config(tiny_config, tmp_path / 'run', resume=True, **options)))
+    assert found[12:] == expected[12:]
+    assert found[11] != expected[11]
+
+
+def test_more_epochs_without_a_word_on_the_schedule(
+    straight: Path, tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(straight, tmp_path / 'run')
+    found = rates(run(config(tiny_config, tmp_path / 'run', resume=True, **{'train_cfg.max_epochs': 6})))
+    assert len(set(found[12:])) == 1
+    printed = capsys.readouterr().out
+    assert re.search(
+        r'WARNING .*6 epochs instead of 3, but the learning rate schedule.*param_scheduler.0.T_max=20', printed
+    )
