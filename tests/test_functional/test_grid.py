@@ -106,3 +106,20 @@ def test_depth_sits_where_the_released_program_has_it(reference):
     depth = normalized_to_depth(heatmap_to_normalized(cells, (size,)), 1.0)
     np.testing.assert_allclose(depth[:, 0], np.arange(size) / size - 0.5)
     assert depth.min() <= arrays['coords'][..., 2].min() and arrays['coords'][..., 2].max() <= depth.max()
+
+
+@pytest.mark.parametrize('size', [(0, 128), (-96, 128), (float('nan'), 128), (96, float('inf'))])
+def test_sizes_must_be_above_zero(size):
+    points = np.zeros((1, 2))
+    for call, name in (
+        (lambda: input_to_normalized(points, size), 'input_size'),
+        (lambda: normalized_to_input(points, size), 'input_size'),
+        (lambda: heatmap_to_normalized(points, size), 'heatmap_size'),
+        (lambda: normalized_to_heatmap(points, size), 'heatmap_size'),
+        (lambda: input_to_heatmap(points, INPUT, size), 'heatmap_size'),
+        (lambda: heatmap_to_input(points, size, HEATMAP), 'input_size'),
+    ):
+        with pytest.raises(ValueError, match=f"'{name}' must hold finite numbers > 0, got "):
+            call()
+    with pytest.raises(ValueError, match=r"'depth_range' must be a finite number > 0, got 0"):
+        depth_to_normalized(points, 0)

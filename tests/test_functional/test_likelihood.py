@@ -155,3 +155,11 @@ def test_bad_arguments(change, message):
 def test_bad_distribution(arguments, message):
     with pytest.raises(ValueError, match=message):
         base_log_density(torch.zeros(1), *arguments)
+
+
+def test_sigma_of_an_infinite_raw_scale():
+    raw = torch.tensor([-math.inf, math.inf], requires_grad=True)
+    log_sigma = bounded_log_sigma(raw, 0.01)
+    np.testing.assert_allclose(log_sigma.detach(), [math.log(0.01), 0], rtol=1e-6)
+    log_sigma.sum().backward()
+    assert raw.grad.isfinite().all()

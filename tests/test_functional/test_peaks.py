@@ -184,3 +184,10 @@ def test_shift_in_volumes_equals_a_loop():
             expected[2] = 0.25 * np.sign(v[z + 1, y, x] - v[z - 1, y, x])
         assert shifts[n].tolist() == expected
     assert (shifts != 0).any(0).all()
+
+
+def test_maps_without_a_cell_or_of_whole_numbers_are_refused():
+    with pytest.raises(ValueError, match=r"'heatmaps' must have at least one cell, got shape \(2, 0, 3\)"):
+        find_peaks(torch.zeros(2, 0, 3))
+    with pytest.raises(ValueError, match=r"'heatmaps' must have a floating-point type, got torch.bool"):
+        find_peaks(torch.ones(1, 4, 4, dtype=torch.bool))

@@ -121,3 +121,16 @@ def test_root_by_name():
     assert find_root(['a', 'b'], ['b']) == [1]
     with pytest.raises(ValueError, match=r"'root' must be joints of the dataset \(nose\), got"):
         find_root(['nose'])
+
+
+@pytest.mark.parametrize(
+    ('size', 'goal_size'), [(1e200, 1e200), (1e300, 1.0), (1e-200, 1e200), (1e-300, 1e-300), (1.0, 1e300)]
+)
+def test_coordinates_of_any_finite_size_are_aligned(size, goal_size):
+    """The product of such coordinates is infinite or 0; NumPy's SVD does not end for the former."""
+    rng = np.random.default_rng(0)
+    points, targets = rng.normal(size=(2, 4, 6, 3))
+    valid = rng.random((4, 6)) < 0.8
+    expected = align_similarity(points, targets, valid)
+    found = align_similarity(points * size, targets * goal_size, valid) / goal_size
+    np.testing.assert_allclose(found, expected, rtol=1e-9)

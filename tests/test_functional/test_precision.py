@@ -3,7 +3,21 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from mmpose_ext.functional import upcast
+from mmpose_ext.functional import (
+    dark_refine,
+    find_peaks,
+    heatmap_binary_cross_entropy,
+    heatmap_cross_entropy,
+    heatmap_square_error,
+    modulated_patches,
+    normalized_cross_entropy,
+    quarter_shift,
+    resample,
+    soft_argmax,
+    spatial_softmax,
+    standard_normal_log_density,
+    upcast,
+)
 
 low_precision = pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16], ids=['fp16', 'bf16'])
 
@@ -69,3 +83,30 @@ def test_compiles():
 def test_other_types_are_named(dtype):
     with pytest.raises(ValueError, match=r"'dtype' must be one of torch.float32, torch.float64, got torch\."):
         upcast(torch.zeros(1), dtype)
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16])
+def test_what_is_promised_in_float32_is_float32_under_autocast(dtype):
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.rand(4, 3, 16, 12, generator=generator).to(dtype)
+    cells, _ = find_peaks(maps)
+    vectors = torch.rand(4, 3, 16, generator=generator)
+    calls = {
+        'dark_refine': lambda: dark_refine(maps, cells),
+        'quarter_shift': lambda: quarter_shift(maps, cells),
+        'modulated_patches': lambda: modulated_patches(maps[0], cells[0], 11),
+        'soft_argmax': lambda: soft_argmax(maps, 2.0, debias=True),
+        'spatial_softmax': lambda: spatial_softmax(maps),
+        'resample': lambda: resample(maps, (24, 32)),
+        'heatmap_cross_entropy': lambda: heatmap_cross_entropy(maps, maps.float()),
+        'heatmap_binary_cross_entropy': lambda: heatmap_binary_cross_entropy(maps, maps.float()),
+        'heatmap_square_error': lambda: heatmap_square_error(maps, maps.flip(-1)),
+        'normalized_cross_entropy': lambda: normalized_cross_entropy(maps, maps.flip(-1)),
+        'standard_normal_log_density': lambda: standard_normal_log_density(vectors),
+    }
+    for name, call in calls.items():
+        expected = call()
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            found = call()
+        assert found.dtype == expected.dtype == torch.float32, name
+        torch.testing.assert_close(found, expected, rtol=0, atol=0, msg=name)
