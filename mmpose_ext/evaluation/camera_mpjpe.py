@@ -1,4 +1,4 @@
-"""MPJPE and PA-MPJPE of image-to-3D estimators, in the camera's millimetres."""
+"""MPJPE and PA-MPJPE of image-to-3D estimators, in the camera's millimeters."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,11 @@ def camera_points(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Predicted and true joints of a person in the camera's frame.
 
     Args:
-        sample: As a dictionary, with ``pred_instances.keypoints`` (1, K, 3), pixels of the picture and millimetres
-            behind the root, and ``raw_ann_info`` as the 3D data sets of mmpose_ext make it.
+        sample: As a dictionary, with ``pred_instances.keypoints`` (1, K, 3), pixels of the image and millimeters
+            behind the root, and ``raw_ann_info`` as the 3D datasets of mmpose_ext make it.
 
     Returns:
-        Both (K, 3) in millimetres: x right, y down, z forward. Of joints without a label the true ones are NaN.
+        Both (K, 3) in millimeters: x right, y down, z forward. Of joints without a label the true ones are NaN.
 
     Raises:
         ValueError: If the sample lacks its camera, or a shape is another.
@@ -36,7 +36,7 @@ def camera_points(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     missing = [name for name in _NEEDED if name not in raw]
     if missing:
         raise ValueError(
-            f"'raw_ann_info' must hold {', '.join(_NEEDED)}, as samples of mmpose_ext's 3D data sets do; "
+            f"'raw_ann_info' must hold {', '.join(_NEEDED)}, as samples of mmpose_ext's 3D datasets do; "
             f'got none of {missing}'
         )
     truth = np.asarray(raw['keypoints_cam'], np.float64)
@@ -49,9 +49,9 @@ def camera_points(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 @METRICS.register_module()
 class CameraMPJPE(BaseMetric):
-    """Mean distance of 3D joints from their true places, in millimetres; lower is better.
+    """Mean distance of 3D joints from their true places, in millimeters; lower is better.
 
-    Predicted are pixels of the picture and, in millimetres, depths behind the root. With the true depth of the root
+    Predicted are pixels of the image and, in millimeters, depths behind the root. With the true depth of the root
     and the camera they become points of the camera frame (:func:`mmpose_ext.functional.back_project`), as in the
     evaluation on Human3.6M of "Integral Human Pose Regression" (Sun et al., ECCV 2018). Figures:
 
@@ -67,10 +67,10 @@ class CameraMPJPE(BaseMetric):
 
     The actions' figures are there if the samples name their action (``mmpose_ext.Human36mImageDataset``).
 
-    Joints whose true place is NaN (not labelled) do not count. A sample without a label of its root cannot be compared
+    Joints whose true place is NaN (not labeled) do not count. A sample without a label of its root cannot be compared
     and is left out; the log says how many are. A prediction that is not finite makes the figures it is part of NaN.
-    The means are MMPose's ``keypoint_mpjpe``. Its metric ``MPJPE`` is for lifting: it wants predictions in metres of a
-    data set's own frame. Its alignment lets joints without a label take part.
+    The means are MMPose's ``keypoint_mpjpe``. Its metric ``MPJPE`` is for lifting: it wants predictions in meters of a
+    dataset's own frame. Its alignment lets joints without a label take part.
 
     Args:
         root: Names of the joints whose mean is the root; None for ``root`` or ``pelvis``, else both hips.
@@ -79,7 +79,7 @@ class CameraMPJPE(BaseMetric):
         collect_dir: See MMEngine's ``BaseMetric``.
 
     Raises:
-        ValueError: If the data set has no such joints, or samples lack their camera.
+        ValueError: If the dataset has no such joints, or samples lack their camera.
     """
 
     default_prefix = '3d'
@@ -100,7 +100,7 @@ class CameraMPJPE(BaseMetric):
         Args:
             data_batch: Not used.
             data_samples: Samples as dictionaries, with ``pred_instances.keypoints`` (1, K, 3) and ``raw_ann_info`` as
-                the 3D data sets of mmpose_ext make it.
+                the 3D datasets of mmpose_ext make it.
         """
         for sample in data_samples:
             points, truth = camera_points(sample)

@@ -1,4 +1,4 @@
-"""How good a head's confidences are: their correlation with the similarity of its joints to the labelled ones."""
+"""How good a head's confidences are: their correlation with the similarity of its joints to the labeled ones."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ __all__ = ['ConfidenceCorrelation']
 # MMEngine makes bare tuples of named ones
 @dataclass(frozen=True)
 class _Predictions:
-    """Predicted people of a sample: boxes (N, 4), points (N, K, 2), confidences (N, K); who is labelled, if known."""
+    """Predicted people of a sample: boxes (N, 4), points (N, K, 2), confidences (N, K); who is labeled, if known."""
 
-    picture: Any
+    image: Any
     boxes: np.ndarray
     points: np.ndarray
     confidences: np.ndarray
@@ -42,10 +42,10 @@ class ConfidenceCorrelation(BaseMetric):
         ]
 
     ========================  ==========================================================================================
-    ``Pearson``               correlation over all labelled joints: a joint's confidence with its own part of the OKS
+    ``Pearson``               correlation over all labeled joints: a joint's confidence with its own part of the OKS
     ``Spearman``              rank correlation of the same pairs; it is the same for every rising transform of the
                               confidence, and so the one to choose between kinds of confidence
-    ``Pearson (person)``      correlation over people: the mean confidence of all K joints (labelled or not, which no
+    ``Pearson (person)``      correlation over people: the mean confidence of all K joints (labeled or not, which no
                               one knows at test time) with the person's OKS
     ``Spearman (person)``     rank correlation of the same pairs
     ``ECE``                   expected calibration error of the joints in ten bins: how far confidences, read as the
@@ -55,12 +55,12 @@ class ConfidenceCorrelation(BaseMetric):
     Table 4 of "Human Pose Regression with Residual Log-likelihood Estimation" (Li et al., ICCV 2021) is Pearson's
     coefficient of "the confidence and the OKS to the ground truth on the COCO validation set" (section 4.1). Both are
     numbers of a person there (the confidence by equation 9, the mean over the K joints): ``Pearson (person)``. How
-    detections are assigned to people and how the maxima of K heat maps become one confidence is not said, and the size
-    of the table's figures, .48 for heat maps, rather speaks for joints: a ResNet-18 with DARK, trained for 10 epochs on
+    detections are assigned to people and how the maxima of K heatmaps become one confidence is not said, and the size
+    of the table's figures, .48 for heatmaps, rather speaks for joints: a ResNet-18 with DARK, trained for 10 epochs on
     this repository's synthetic people, has .47 over joints and .80 over people. Compare columns of one kind only.
 
-    A prediction and a labelled person belong together if their boxes overlap each other most, with an intersection over
-    union of at least .5. With annotated boxes that is every person. With detected boxes (a data set with a
+    A prediction and a labeled person belong together if their boxes overlap each other most, with an intersection over
+    union of at least .5. With annotated boxes that is every person. With detected boxes (a dataset with a
     ``bbox_file``, like COCO's configs here) duplicates and false detections are left out, and ``ann_file`` is needed,
     because such samples carry no labels.
 
@@ -73,14 +73,14 @@ class ConfidenceCorrelation(BaseMetric):
         negate: Large values mean low confidence.
         use_area: Scale OKS by the annotated ``area`` as COCO does; False: by .53 times the area of the annotated box
             (CrowdPose, AI Challenger, hands, faces ...), as MMPose's ``CocoMetric(use_area=False)`` does.
-        sigmas: Sigma of all joints or of each (K,), in place of the data set's; many of hands and faces have none.
+        sigmas: Sigma of all joints or of each (K,), in place of the dataset's; many of hands and faces have none.
         ann_file: Annotations in COCO's format, for samples from detected boxes.
         collect_device: See MMEngine's ``BaseMetric``.
         prefix: Put before the names of the figures; default ``confidence``.
         collect_dir: See MMEngine's ``BaseMetric``.
 
     Raises:
-        ValueError: If the data set has no sigmas or no areas and the arguments do not replace them, if samples come
+        ValueError: If the dataset has no sigmas or no areas and the arguments do not replace them, if samples come
             from detected boxes and there is no ``ann_file``, or if predictions lack the field or boxes.
     """
 
@@ -104,11 +104,11 @@ class ConfidenceCorrelation(BaseMetric):
         self.sigmas = sigmas
         self.ann_file = ann_file
         self._joint_sigmas = np.zeros(0)
-        self._labelled: Mapping[Any, People] | None = None
+        self._labeled: Mapping[Any, People] | None = None
 
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
-        """Meta information of the data set; MMEngine sets it before a training starts."""
+        """Meta information of the dataset; MMEngine sets it before a training starts."""
         return self._dataset_meta
 
     @dataset_meta.setter
@@ -119,7 +119,7 @@ class ConfidenceCorrelation(BaseMetric):
         sigmas = np.full(joints, sigmas) if isinstance(sigmas, int | float) else np.asarray(sigmas, np.float64)
         if sigmas.shape != (joints,):
             raise ValueError(
-                f"'sigmas' must be a number or {joints} of them, one for each joint of the data set "
+                f"'sigmas' must be a number or {joints} of them, one for each joint of the dataset "
                 f'{dataset_meta.get("dataset_name")}, which has none of its own that fit; got {sigmas.tolist()}'
             )
         self._joint_sigmas = sigmas
@@ -135,10 +135,10 @@ class ConfidenceCorrelation(BaseMetric):
 
     def compute_metrics(self, results: Sequence[_Predictions]) -> dict[str, float]:
         """Correlations of everything that :meth:`process` kept; see the class for their names."""
-        confidences, oks, labelled = self._compare(results)
-        print_log(f'{type(self).__name__}: {labelled.sum()} joints of {len(labelled)} people', 'current')
-        joints = confidences[labelled], oks[labelled]
-        people = confidences.mean(1), oks.mean(1, where=labelled)
+        confidences, oks, labeled = self._compare(results)
+        print_log(f'{type(self).__name__}: {labeled.sum()} joints of {len(labeled)} people', 'current')
+        joints = confidences[labeled], oks[labeled]
+        people = confidences.mean(1), oks.mean(1, where=labeled)
         figures = {
             'Pearson': pearson(*joints),
             'Spearman': spearman(*joints),
@@ -162,43 +162,43 @@ class ConfidenceCorrelation(BaseMetric):
         boxes = to_array(predicted['bboxes'])
         check_shape('pred_instances.bboxes', boxes, 'N 4', **sizes)
         people = people_of_sample(sample, joints, self.use_area)
-        if people is None and self._labelled is None:
-            self._labelled = self._load()
+        if people is None and self._labeled is None:
+            self._labeled = self._load()
         return _Predictions(sample['img_id'], boxes, points, -confidences if self.negate else confidences, people)
 
     def _load(self) -> Mapping[Any, People]:
         if self.ann_file is None:
             raise ValueError(
                 "'ann_file' must be the annotation file for samples from detected boxes, which carry no labels (or set "
-                'bbox_file=None in the data set to measure on the annotated boxes), got None'
+                'bbox_file=None in the dataset to measure on the annotated boxes), got None'
             )
         return load_people(self.ann_file, len(self._joint_sigmas), self.use_area)
 
     def _compare(self, results: Sequence[_Predictions]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Confidences, OKS and whether it is labelled of every joint (P, K) of every person with a labelled joint."""
+        """Confidences, OKS and whether it is labeled of every joint (P, K) of every person with a labeled joint."""
         empty = np.zeros((0, len(self._joint_sigmas)))
-        confidences, oks, labelled = [empty], [empty], [empty.astype(bool)]
-        for one, people in self._by_picture(results):
+        confidences, oks, labeled = [empty], [empty], [empty.astype(bool)]
+        for one, people in self._by_image(results):
             found, person = match_boxes(one.boxes, people.boxes)
-            seen = people.labelled[person].any(1)
+            seen = people.labeled[person].any(1)
             found, person = found[seen], person[seen]
             confidences.append(one.confidences[found])
             oks.append(keypoint_oks(one.points[found], people.points[person], people.areas[person], self._joint_sigmas))
-            labelled.append(people.labelled[person])
-        return np.concatenate(confidences), np.concatenate(oks), np.concatenate(labelled)
+            labeled.append(people.labeled[person])
+        return np.concatenate(confidences), np.concatenate(oks), np.concatenate(labeled)
 
-    def _by_picture(self, results: Iterable[_Predictions]) -> Iterator[tuple[_Predictions, People]]:
-        """Predictions with their people; those from detected boxes are put together, picture by picture."""
+    def _by_image(self, results: Iterable[_Predictions]) -> Iterator[tuple[_Predictions, People]]:
+        """Predictions with their people; those from detected boxes are put together, image by image."""
         detected = defaultdict(list)
         for one in results:
             if one.people is None:
-                detected[one.picture].append(one)
+                detected[one.image].append(one)
             else:
                 yield one, one.people
-        for picture, parts in detected.items():
-            people = (self._labelled or {}).get(picture)
+        for image, parts in detected.items():
+            people = (self._labeled or {}).get(image)
             if people is not None:
                 boxes = np.concatenate([one.boxes for one in parts])
                 points = np.concatenate([one.points for one in parts])
                 confidences = np.concatenate([one.confidences for one in parts])
-                yield _Predictions(picture, boxes, points, confidences, people), people
+                yield _Predictions(image, boxes, points, confidences, people), people

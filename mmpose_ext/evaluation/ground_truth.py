@@ -1,4 +1,4 @@
-"""Labelled people of a picture, from a sample or from an annotation file, and which prediction is of whom."""
+"""Labeled people of a image, from a sample or from an annotation file, and which prediction is of whom."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ COCO_BOX_SHARE = 0.53  # of a box that its person covers, where xtcocotools and 
 
 @dataclass(frozen=True)
 class People:
-    """Labelled people of one picture, in pixels of the picture.
+    """Labeled people of one image, in pixels of the image.
 
     Args:
         boxes: (M, 4), left, top, right, bottom.
         points: (M, K, 2), x first.
-        labelled: (M, K) bool.
+        labeled: (M, K) bool.
         areas: (M,) in square pixels.
     """
 
     boxes: np.ndarray
     points: np.ndarray
-    labelled: np.ndarray
+    labeled: np.ndarray
     areas: np.ndarray
 
 
@@ -68,7 +68,7 @@ def people_of_sample(sample: Mapping[str, Any], joints: int, use_area: bool) -> 
 
 
 def load_people(ann_file: str, joints: int, use_area: bool) -> dict[Any, People]:
-    """All people of an annotation file in COCO's format but crowds, by the id of their picture.
+    """All people of an annotation file in COCO's format but crowds, by the id of their image.
 
     Raises:
         ValueError: If there is another number of joints, or ``use_area`` without areas.
@@ -77,28 +77,28 @@ def load_people(ann_file: str, joints: int, use_area: bool) -> dict[Any, People]
     for annotation in load(ann_file)['annotations']:
         if 'keypoints' in annotation and 'bbox' in annotation and not annotation.get('iscrowd', 0):
             annotations[annotation['image_id']].append(annotation)
-    return {picture: _people(found, joints, use_area) for picture, found in annotations.items()}
+    return {image: _people(found, joints, use_area) for image, found in annotations.items()}
 
 
-def match_boxes(predicted: np.ndarray, labelled: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def match_boxes(predicted: np.ndarray, labeled: np.ndarray, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of boxes that overlap each other more than any other box, at least by a threshold.
 
     Boxes decide, not joints, so that a prediction is not left out or kept for being wrong or right.
 
     Args:
         predicted: (N, 4), left, top, right, bottom.
-        labelled: (M, 4), likewise.
+        labeled: (M, 4), likewise.
         threshold: Smallest intersection over union of a pair.
 
     Returns:
-        Indices (P,) into ``predicted`` and (P,) into ``labelled``, none of them twice.
+        Indices (P,) into ``predicted`` and (P,) into ``labeled``, none of them twice.
     """
-    if not (len(predicted) and len(labelled)):
+    if not (len(predicted) and len(labeled)):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    overlap = bbox_overlaps(*(torch.from_numpy(np.asarray(boxes, np.float64)) for boxes in (predicted, labelled)))
+    overlap = bbox_overlaps(*(torch.from_numpy(np.asarray(boxes, np.float64)) for boxes in (predicted, labeled)))
     overlap = overlap.numpy()
     best = overlap.argmax(0)
-    rows = np.arange(len(labelled))
+    rows = np.arange(len(labeled))
     mutual = (overlap.argmax(1)[best] == rows) & (overlap[best, rows] >= threshold)
     return best[mutual], rows[mutual]
 
@@ -119,9 +119,9 @@ def _areas(annotations: Sequence[Annotation], boxes: np.ndarray, use_area: bool)
     """Annotated areas (M,), or those of boxes (M, 4) times the share that people cover of theirs."""
     if use_area and len(boxes):
         if not annotations or not all('area' in annotation for annotation in annotations):
-            raise ValueError("'use_area' must be False for a data set whose annotations have no 'area', got True")
+            raise ValueError("'use_area' must be False for a dataset whose annotations have no 'area', got True")
         return np.array([annotation['area'] for annotation in annotations], np.float64)
     raw = [annotation['bbox'][2:] for annotation in annotations if 'bbox' in annotation]
-    # MMPose cuts a sample's boxes off at the border of the picture; COCO's programs take them as they are annotated
+    # MMPose cuts a sample's boxes off at the border of the image; COCO's programs take them as they are annotated
     sizes = np.array(raw, np.float64) if raw and len(raw) == len(boxes) else boxes[:, 2:] - boxes[:, :2]
     return COCO_BOX_SHARE * np.prod(sizes, -1)

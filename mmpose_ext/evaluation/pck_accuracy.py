@@ -36,7 +36,7 @@ class _PCK(BaseMetric):
 
     @property
     def dataset_meta(self) -> dict[str, Any] | None:
-        """Meta information of the data set; MMEngine sets it before a training starts."""
+        """Meta information of the dataset; MMEngine sets it before a training starts."""
         return self._dataset_meta
 
     @dataset_meta.setter
@@ -47,7 +47,7 @@ class _PCK(BaseMetric):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Look up in the data set's joints what a metric needs."""
+        """Look up in the dataset's joints what a metric needs."""
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         """Keep the distances of a batch: one entry for each sample, so that MMEngine can cut off padded ones.
@@ -62,16 +62,16 @@ class _PCK(BaseMetric):
             sizes = check_shape('gt_instances.keypoints', targets, 'N K 2', K=joints)
             points = to_array(sample['pred_instances']['keypoints'])[..., :2]
             check_shape('pred_instances.keypoints', points, 'N K 2', **sizes)
-            labelled = to_array(truth['keypoints_visible'])
+            labeled = to_array(truth['keypoints_visible'])
             # the third axis, if any, holds weights beside the visibility
-            labelled = (labelled[..., 0] if labelled.ndim == 3 else labelled) > 0
-            scales = self._scales(truth, targets, labelled)
-            self.results.append(normalized_distances(self._placed(points), targets, labelled, scales))
+            labeled = (labeled[..., 0] if labeled.ndim == 3 else labeled) > 0
+            scales = self._scales(truth, targets, labeled)
+            self.results.append(normalized_distances(self._placed(points), targets, labeled, scales))
 
     def _placed(self, points: np.ndarray) -> np.ndarray:
         return points
 
-    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
         """Lengths (N,) by which the distances of N people are divided; NaN where it is not known."""
         raise NotImplementedError
 
@@ -106,18 +106,18 @@ class TorsoPCKAccuracy(_PCK):
     Taskar, CVPR 2013). Figures, in percent:
 
     ==========================  ========================================================================================
-    ``Mean``                    of all labelled joints together
+    ``Mean``                    of all labeled joints together
     ``AUC``                     area under the curve of ``Mean`` over the thresholds 0, .01 ... .2, divided by .2
     ``Head``, ``Shoulder`` ...  mean of left and right; head is the mean of the neck and the top of the head
     ==========================  ========================================================================================
 
     These are the figures of the evaluation programs behind the papers' tables of LSP; the released predictions of Yang
     et al. (CVPR 2016) give their published row to every digit. MMPose's ``PCKAccuracy(norm_item='torso')`` is another
-    metric: it measures between joints 4 and 5, which are JHMDB's, takes the *predicted* torso where the labelled one is
+    metric: it measures between joints 4 and 5, which are JHMDB's, takes the *predicted* torso where the labeled one is
     short, and demands a distance below the threshold.
 
     Labels are compared as they are: person-centric annotations (left is the person's left) and observer-centric ones
-    (left is the picture's right) give different figures of different networks. Occluded joints count, as there.
+    (left is the image's right) give different figures of different networks. Occluded joints count, as there.
 
     Args:
         threshold: In torsos.
@@ -128,7 +128,7 @@ class TorsoPCKAccuracy(_PCK):
         collect_dir: See MMEngine's ``BaseMetric``.
 
     Raises:
-        ValueError: If the threshold is not above zero or the data set has no such joints.
+        ValueError: If the threshold is not above zero or the dataset has no such joints.
     """
 
     default_prefix = 'PCK'
@@ -149,13 +149,13 @@ class TorsoPCKAccuracy(_PCK):
     def _prepare(self) -> None:
         if len(self.torso) != 2 or not set(self.torso) <= set(self._names):
             names = ', '.join(self._names)
-            raise ValueError(f"'torso' must be two joints of the data set ({names}), got {self.torso!r}")
+            raise ValueError(f"'torso' must be two joints of the dataset ({names}), got {self.torso!r}")
         self._torso = [self._names.index(name) for name in self.torso]
 
-    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
         shoulder, hip = self._torso
         length = np.linalg.norm(targets[:, shoulder] - targets[:, hip], axis=-1)
-        return np.where(labelled[:, shoulder] & labelled[:, hip], length, np.nan)
+        return np.where(labeled[:, shoulder] & labeled[:, hip], length, np.nan)
 
 
 @METRICS.register_module()
@@ -167,7 +167,7 @@ class PCKhAccuracy(_PCK):
     ``MpiiDataset`` computes this size (``head_size``) from its ``headbox_file``. Figures, in percent:
 
     ==========================  ========================================================================================
-    ``Mean``                    of all labelled joints but pelvis and thorax together
+    ``Mean``                    of all labeled joints but pelvis and thorax together
     ``AUC``                     area under the curve of ``Mean`` over the thresholds 0, .01 ... .5, divided by .5
     ``Mean@0.1``                as ``Mean``, at .1 (see below)
     ``Head``, ``Shoulder`` ...  mean of left and right (head: see below)
@@ -221,7 +221,7 @@ class PCKhAccuracy(_PCK):
     def _placed(self, points: np.ndarray) -> np.ndarray:
         return points + self.offset
 
-    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labelled: np.ndarray) -> np.ndarray:
+    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
         if 'head_size' not in truth:
             raise ValueError(
                 "'gt_instances' must have the field head_size, which MMPose's MpiiDataset makes of a headbox_file "
@@ -247,6 +247,6 @@ def _joint_groups(names: Sequence[str], head: Iterable[str]) -> dict[str, list[i
 
 
 def _mean(shares: np.ndarray) -> float:
-    """Mean of the joints that somebody labelled; NaN if there are none."""
+    """Mean of the joints that somebody labeled; NaN if there are none."""
     known = shares[~np.isnan(shares)]
     return float(known.mean()) if len(known) else float('nan')

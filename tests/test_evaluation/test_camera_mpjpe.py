@@ -86,7 +86,7 @@ def random_samples(count=8, seed=0, camera=None):
 
 
 def test_figures_are_mmposes():
-    """All joints labelled: MMPose's function on root-relative poses, and with its alignment; through a lens."""
+    """All joints labeled: MMPose's function on root-relative poses, and with its alignment; through a lens."""
     lens = dict(f=(1145.0, 1143.8), c=(512.5, 515.5), k=(-0.207, 0.248, -0.003), p=(-0.0014, -0.001))
     samples, points, truth = random_samples(camera=lens)
     figures = measure(samples, [f'joint {number}' for number in range(16)] + ['root'])
@@ -172,5 +172,5 @@ def test_unfit_samples():
     sample.pred_instances.keypoints = np.zeros((1, 4, 2))
     with pytest.raises(ValueError, match=r"'pred_instances.keypoints' must have shape \(1, K, 3\)"):
         measure([sample])
-    with pytest.raises(ValueError, match=r"'root' must be joints of the data set"):
+    with pytest.raises(ValueError, match=r"'root' must be joints of the dataset"):
         measure([make_sample(TRUTH)], root=('pelvis',))

@@ -34,7 +34,7 @@ def _one_thread():
 
 
 def made_up(joints=5, sigma=0.05):
-    """Meta information of a data set."""
+    """Meta information of a dataset."""
     return dict(dataset_name='made up', num_keypoints=joints, sigmas=np.full(joints, sigma))
 
 
@@ -53,7 +53,7 @@ def measure(metric, samples, size=None):
 
 
 def make_people(count=30, joints=5, seed=0):
-    """Labelled people (COCO's annotations), predicted points (N, K, 2) and confidences (N, K) that know the error."""
+    """Labeled people (COCO's annotations), predicted points (N, K, 2) and confidences (N, K) that know the error."""
     rng = np.random.default_rng(seed)
     targets = rng.uniform(20, 120, (count, joints, 2)) + 200 * np.arange(count)[:, None, None] % 1000
     visible = rng.choice([0, 1, 2], (count, joints), p=[0.3, 0.2, 0.5])
@@ -68,7 +68,7 @@ def make_people(count=30, joints=5, seed=0):
         annotations.append(
             dict(
                 id=n + 1,
-                image_id=n // 3,  # three people in a picture
+                image_id=n // 3,  # three people in a image
                 category_id=1,
                 iscrowd=0,
                 bbox=[x, y, width, height],
@@ -81,7 +81,7 @@ def make_people(count=30, joints=5, seed=0):
 
 
 def make_sample(annotation, points, confidences, **fields):
-    """A tested sample of one annotated person (MMPose's top-down data sets and estimator)."""
+    """A tested sample of one annotated person (MMPose's top-down datasets and estimator)."""
     x, y, width, height = annotation['bbox']
     keypoints = np.array(annotation['keypoints'], np.float32).reshape(1, -1, 3)
     boxes = np.array([[x, y, x + width, y + height]], np.float32)
@@ -137,7 +137,7 @@ def test_by_hand():
         make_sample(other, targets + fifth, np.array([0.5, 0.1])),
     ]
     figures = measure(build_metric(made_up(2, 0.25)), samples)
-    # joints: (.9, 1), (.4, .5), (.5, .2); people: (.65, .75), (.3, .2), unlabelled joints count for the confidence only
+    # joints: (.9, 1), (.4, .5), (.5, .2); people: (.65, .75), (.3, .2), unlabeled joints count for the confidence only
     assert list(figures) == FIGURES
     assert figures['Pearson'] == pytest.approx(stats.pearsonr([0.9, 0.4, 0.5], [1, 0.5, 0.2])[0], rel=1e-6)
     assert figures['Spearman'] == pytest.approx(0.5)  # ranks 3 1 2 and 3 2 1
@@ -171,10 +171,10 @@ def test_oks_of_people_is_that_of_coco_metric(use_area):
     ]
     evaluation = COCOeval(coco, coco.loadRes(detections), 'keypoints', sigmas, use_area)
     evaluation._prepare()
-    oks = np.concatenate([np.diag(evaluation.computeOks(picture, 1)) for picture in range(10)])
+    oks = np.concatenate([np.diag(evaluation.computeOks(image, 1)) for image in range(10)])
     meta = made_up(sigma=sigmas)
     samples = make_samples((annotations, points, confidences))
-    for sample in samples[:9]:  # MMPose cuts a box off at the border of the picture
+    for sample in samples[:9]:  # MMPose cuts a box off at the border of the image
         sample.gt_instances.bboxes -= (0, 0, 15, 15)
     figures = measure(build_metric(meta, use_area=use_area), samples)
     assert figures['Pearson (person)'] == pytest.approx(stats.pearsonr(confidences.mean(1), oks)[0], rel=1e-4)
@@ -186,7 +186,7 @@ def test_sigmas_and_areas_change_the_figures():
     base = measure(build_metric(), samples)
     assert measure(build_metric(made_up(sigma=0.1)), samples)['Pearson'] != base['Pearson']
     assert measure(build_metric(use_area=False), samples)['Pearson'] != base['Pearson']
-    # an argument stands in for the data set's sigmas
+    # an argument stands in for the dataset's sigmas
     meta = dict(made_up(), sigmas=[])
     for sigmas in (0.05, [0.05] * 5):
         assert measure(build_metric(meta, sigmas=sigmas), samples) == base
@@ -264,7 +264,7 @@ def test_a_point_that_is_nan_is_wrong():
 
 def test_a_confidence_that_is_nan_has_no_correlation():
     annotations, points, confidences = make_people()
-    confidences[3, 0] = np.nan  # a labelled joint
+    confidences[3, 0] = np.nan  # a labeled joint
     figures = measure(build_metric(), make_samples((annotations, points, confidences)))
     assert all(math.isnan(value) for value in figures.values())
 
@@ -315,7 +315,7 @@ def test_people_without_a_prediction_are_left_out(tmp_path):
 
 
 def test_bottom_up_people_are_assigned_by_their_boxes():
-    """One sample for a picture, predictions in another order than the labels, one too many, one person not found."""
+    """One sample for a image, predictions in another order than the labels, one too many, one person not found."""
     people = make_people(3)
     single = make_samples(people)
     order = [2, 0]
@@ -342,7 +342,7 @@ def test_bottom_up_people_are_assigned_by_their_boxes():
 
 
 def test_padded_samples_of_several_processes_are_cut_off():
-    """MMEngine cuts the list of results at the size of the data set, and sends it between processes."""
+    """MMEngine cuts the list of results at the size of the dataset, and sends it between processes."""
     samples = make_samples(make_people(9))
     expected = measure(build_metric(), samples)
     metric = build_metric()
@@ -374,7 +374,7 @@ def test_data_sets_of_mmpose(name):
     joints = JOINTS[name]
     people = make_people(10, joints)
     if name in ('onehand10k', 'wflw'):  # no sigmas: said when the evaluator is built, before a training starts
-        message = rf"'sigmas' must be a number or {joints} of them, .* data set {name}, .*; got \[\]"
+        message = rf"'sigmas' must be a number or {joints} of them, .* dataset {name}, .*; got \[\]"
         with pytest.raises(ValueError, match=message):
             build_metric(meta)
         metric = build_metric(meta, sigmas=0.05)

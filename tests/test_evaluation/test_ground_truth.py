@@ -13,12 +13,12 @@ def overlap(first, second):
     return common / (sum(sizes) - common)
 
 
-def match_loop(predicted, labelled, threshold):
+def match_loop(predicted, labeled, threshold):
     """Pairs of boxes, each the other's best."""
     pairs = []
-    for m, person in enumerate(labelled):
+    for m, person in enumerate(labeled):
         n = max(range(len(predicted)), key=lambda n: overlap(predicted[n], person))
-        best = max(range(len(labelled)), key=lambda other: overlap(predicted[n], labelled[other]))
+        best = max(range(len(labeled)), key=lambda other: overlap(predicted[n], labeled[other]))
         if best == m and overlap(predicted[n], person) >= threshold:
             pairs.append((n, m))
     return pairs
@@ -27,20 +27,20 @@ def match_loop(predicted, labelled, threshold):
 @pytest.mark.parametrize('threshold', [0.3, 0.5, 0.8])
 def test_against_a_loop(threshold):
     rng = np.random.default_rng(0)
-    labelled = np.concatenate([corner := rng.uniform(0, 60, (12, 2)), corner + rng.uniform(30, 60, (12, 2))], 1)
-    predicted = np.concatenate([labelled, labelled, labelled]) + rng.normal(0, 5, (36, 4))
-    expected = match_loop(predicted, labelled, threshold)
+    labeled = np.concatenate([corner := rng.uniform(0, 60, (12, 2)), corner + rng.uniform(30, 60, (12, 2))], 1)
+    predicted = np.concatenate([labeled, labeled, labeled]) + rng.normal(0, 5, (36, 4))
+    expected = match_loop(predicted, labeled, threshold)
     assert len(expected) > 3
-    assert list(zip(*match_boxes(predicted, labelled, threshold), strict=True)) == expected
+    assert list(zip(*match_boxes(predicted, labeled, threshold), strict=True)) == expected
 
 
 def test_a_box_has_one_partner():
     """Two people stand close together and are detected as one: it is the one whose box fits better."""
-    labelled = np.array([[0.0, 0, 10, 20], [2, 0, 12, 20]])
-    predicted, person = match_boxes(np.array([[1.5, 0, 12, 20]]), labelled)
+    labeled = np.array([[0.0, 0, 10, 20], [2, 0, 12, 20]])
+    predicted, person = match_boxes(np.array([[1.5, 0, 12, 20]]), labeled)
     assert (predicted.tolist(), person.tolist()) == ([0], [1])
     # and of two detections of one person the better one
-    predicted, person = match_boxes(labelled, np.array([[1.5, 0, 12, 20]]))
+    predicted, person = match_boxes(labeled, np.array([[1.5, 0, 12, 20]]))
     assert (predicted.tolist(), person.tolist()) == ([1], [0])
 
 
@@ -50,10 +50,10 @@ def test_half_of_the_union_at_least():
     assert len(match_boxes(less, box)[0]) == 0
 
 
-@pytest.mark.parametrize(('predicted', 'labelled'), [(0, 0), (3, 0), (0, 3)])
-def test_no_boxes(predicted, labelled):
+@pytest.mark.parametrize(('predicted', 'labeled'), [(0, 0), (3, 0), (0, 3)])
+def test_no_boxes(predicted, labeled):
     boxes = np.array([[0.0, 0, 10, 10]] * 3)
-    found, person = match_boxes(boxes[:predicted], boxes[:labelled])
+    found, person = match_boxes(boxes[:predicted], boxes[:labeled])
     assert found.shape == person.shape == (0,)
 
 

@@ -35,7 +35,7 @@ def meta_of(names):
 
 
 def make_sample(points, targets, visible, **truth):
-    """A tested sample of one person (MMPose's top-down data sets and estimator): (K, 2), (K, 2), (K,)."""
+    """A tested sample of one person (MMPose's top-down datasets and estimator): (K, 2), (K, 2), (K,)."""
     sample = PoseDataSample()
     sample.gt_instances = InstanceData(keypoints=targets[None], keypoints_visible=visible[None], **truth)
     sample.pred_instances = InstanceData(keypoints=points[None])
@@ -87,8 +87,8 @@ def two_people(shift=0.0):
     first = targets + np.stack([[*errors.values()], np.zeros(16)], 1) + shift
     errors = dict.fromkeys(MPII, 1000.0) | dict(right_ankle=30, left_wrist=0, thorax=0)
     second = targets + np.stack([np.zeros(16), [*errors.values()]], 1) + shift
-    labelled = np.isin(MPII, ['right_ankle', 'left_wrist', 'thorax']).astype(np.float32)
-    return [head_sample(first, targets, np.ones(16), 100), head_sample(second, targets, labelled, 50)]
+    labeled = np.isin(MPII, ['right_ankle', 'left_wrist', 'thorax']).astype(np.float32)
+    return [head_sample(first, targets, np.ones(16), 100), head_sample(second, targets, labeled, 50)]
 
 
 COMMON = dict(Shoulder=100, Elbow=100, Wrist=100, Hip=100, Knee=100, Ankle=75)  # the ankles: 100 and 50
@@ -270,10 +270,10 @@ def test_zero_torso_is_left_out():
 
 
 def test_torso_without_a_label_is_left_out():
-    targets, labelled = stretched(), np.ones(14)
-    labelled[LSP.index('right_hip')] = 0
+    targets, labeled = stretched(), np.ones(14)
+    labeled[LSP.index('right_hip')] = 0
     good = make_sample(moved(targets, np.arange(14.0) * 3), targets, np.ones(14))
-    assert torso_pck([good, make_sample(targets + 1000, targets, labelled)]) == torso_pck([good])
+    assert torso_pck([good, make_sample(targets + 1000, targets, labeled)]) == torso_pck([good])
 
 
 def test_nan_predictions_are_wrong():
@@ -286,9 +286,9 @@ def test_nan_predictions_are_wrong():
 
 
 def test_a_joint_that_nobody_labelled():
-    targets, labelled = stretched(), np.ones(14)
-    labelled[[LSP.index('left_knee'), LSP.index('left_ankle'), LSP.index('right_ankle')]] = 0
-    figures = torso_pck([make_sample(targets, targets, labelled)])
+    targets, labeled = stretched(), np.ones(14)
+    labeled[[LSP.index('left_knee'), LSP.index('left_ankle'), LSP.index('right_ankle')]] = 0
+    figures = torso_pck([make_sample(targets, targets, labeled)])
     assert np.isnan(figures.pop('Ankle'))
     assert all(value == 100 for value in figures.values())
 
@@ -318,7 +318,7 @@ def test_visibility_with_weights_beside_it():
 
 
 def test_unknown_torso():
-    with pytest.raises(ValueError, match=r"'torso' must be two joints of the data set \(right_ankle.*got \('tail', "):
+    with pytest.raises(ValueError, match=r"'torso' must be two joints of the dataset \(right_ankle.*got \('tail', "):
         torso_pck([], torso=('tail', 'right_hip'))
 
 

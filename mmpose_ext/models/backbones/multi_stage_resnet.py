@@ -1,4 +1,4 @@
-"""Multi-stage ResNet of integral regression: conv4, conv5 and a heat-map head, repeated on the features of conv3."""
+"""Multi-stage ResNet of integral regression: conv4, conv5 and a heatmap head, repeated on the features of conv3."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _OF_STAGES = ('layer3.', 'layer4.')  # conv4 and conv5, as they are named in a R
 
 
 class _HeatmapLayers(BaseModule):
-    """Deconvolutions and a 1x1 convolution to one map per joint, initialised as those of the heads."""
+    """Deconvolutions and a 1x1 convolution to one map per joint, initialized as those of the heads."""
 
     def __init__(
         self,
@@ -64,15 +64,15 @@ class _Stage(BaseModule):
 class MultiStageResNet(ResNet):
     """Multi-stage network of "Integral Human Pose Regression" (Sun et al., ECCV 2018): MS-H and MS-I.
 
-    A ResNet up to conv3, whose features every stage gets. A stage concatenates them with the maps of the stage before,
-    passes them through conv4 and conv5 of its own and, by deconvolutions and a 1x1 convolution, makes its maps. The
-    first stage gets the features alone; with ``num_stages=1`` this is Simple Baselines. The losses, one per stage, are
-    those of ``MultiStageHead``.
+    Every stage receives the features of a ResNet's conv3. It concatenates them with the maps of the previous stage,
+    passes them through its own conv4 and conv5, and computes its maps by deconvolutions and a 1x1 convolution. The
+    first stage receives the features alone; with ``num_stages=1`` this is Simple Baselines. ``MultiStageHead`` has the
+    losses, one for each stage.
 
     The paper leaves open how the maps, with three deconvolutions of twice the size, come to the size of conv3's
-    features: here by the mean of 2x2 cells, in which every cell counts (larger maps by larger blocks, smaller ones by
-    repeating cells). They go there as the layers give them, without a softmax, because the loss is not known here, and
-    gradients go back through them.
+    features. Here each cell is the mean of 2x2 cells (of larger blocks where the maps are larger; smaller maps repeat
+    their cells). The maps are passed on without a softmax, because the backbone does not know the loss, and gradients
+    flow back through them.
 
     The weights of a plain ResNet load, by ``init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50')`` or
     any other way: its conv4 and conv5 go to every stage, where the weights for the maps start as 0, so that at first
@@ -136,7 +136,7 @@ class MultiStageResNet(ResNet):
         )
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Maps of pictures.
+        """Maps of images.
 
         Args:
             inputs: (B, 3, h, w); h and w are multiples of 32.
@@ -177,10 +177,10 @@ class MultiStageResNet(ResNet):
         for name in [name for name in state_dict if name.startswith(layers)]:
             weight, own = state_dict.pop(name), name[len(prefix) :]
             for number, shapes in enumerate(wanted):
-                state_dict[f'{prefix}stages.{number}.{own}'] = self._widened(weight, shapes.get(own))
+                state_dict[f'{prefix}stages.{number}.{own}'] = self._with_map_channels(weight, shapes.get(own))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def _widened(self, weight: Tensor, own: Tensor | None) -> Tensor:
+    def _with_map_channels(self, weight: Tensor, own: Tensor | None) -> Tensor:
         """A copy of a weight, with zeros for the maps where ``own``, a convolution's, has channels for them."""
         if own is not None and own.dim() == weight.dim() == 4 and own.shape[1] == weight.shape[1] + self.num_keypoints:
             return F.pad(weight, (0, 0, 0, 0, 0, self.num_keypoints))

@@ -1,6 +1,6 @@
 """Stacked hourglass: repeated bottom-up, top-down inference with predictions in between (Newell et al., ECCV 2016).
 
-Size and cost for one picture of 256x256 and 16 joints, on Newell's stem, beside table 5 of FPD (Zhang et al., 2019):
+Size and cost for one image of 256x256 and 16 joints, on Newell's stem, beside table 5 of FPD (Zhang et al., 2019):
 
 ================= ============ =================== ===================== ====================
 stacks x channels parameters   multiply-adds / 1e9 multiply-adds / 2**30 FPD's table
@@ -15,8 +15,8 @@ stacks x channels parameters   multiply-adds / 1e9 multiply-adds / 2**30 FPD's t
 ================= ============ =================== ===================== ====================
 
 FPD's G is 1e9 operations, two for each multiply-add of a convolution, and its small networks keep Newell's wide stem:
-that is why they cost so much. FPD's released code narrows the stem too: 4 x 128 has 3.29 M and 3.91e9 multiply-adds
-there, 4 x 32 has 0.218 M and 0.27e9. The tables of HRNet and DARK call 2**30 multiply-adds one GFLOP
+that is why they cost so much. The official implementation of FPD narrows the stem too: 4 x 128 has 3.29 M and 3.91e9
+multiply-adds there, 4 x 32 has 0.218 M and 0.27e9. The tables of HRNet and DARK call 2**30 multiply-adds one GFLOP
 (:func:`~mmpose_ext.lab.profiling.complexity.paper_multiply_adds`). In that unit DARK's 2.7 and 4.9 for 4 and 8 stacks
 at 128x96 are those of its code (2.68, 4.90), as are its 13.0 M; its 25.1 M for 8 stacks, and HRNet's 25.1 M and 19.1 G
 at 256x256, are not: the code has 25.6 M, and 19.1 G is the network without the residual modules behind its hourglasses.
@@ -36,7 +36,7 @@ __all__ = ['StackedHourglass']
 
 
 class _Stem(nn.Module):
-    """From the picture to features of a quarter of its size."""
+    """From the image to features of a quarter of its size."""
 
     def __init__(self, stem_channels: tuple[int, int, int], feat_channels: int) -> None:
         super().__init__()
@@ -87,10 +87,10 @@ def _check_channels(feat_channels: int, stem_channels: Sequence[int]) -> tuple[i
 
 @MODELS.register_module()
 class StackedHourglass(BaseModule):
-    """Newell's stacked hourglass network; returns heat maps, one set for each stack.
+    """Newell's stacked hourglass network; returns heatmaps, one set for each stack.
 
     The stem (7x7 convolution of stride 2, batch norm, ReLU; a residual module; max-pooling; two residual modules) gives
-    features of a quarter of the picture's size. Each stack passes them through an hourglass, residual modules, a 1x1
+    features of a quarter of the image's size. Each stack passes them through an hourglass, residual modules, a 1x1
     convolution with batch norm and ReLU, and a 1x1 convolution to the maps; its features and maps are mapped back by a
     1x1 convolution each and added to the stack's input, which then is the input of the next one. All convolutions have
     a bias, the residual modules are pre-activated (:class:`~mmpose_ext.models.layers.PreactBottleneck`), upsampling is
@@ -114,7 +114,7 @@ class StackedHourglass(BaseModule):
     ================== ==========================================================
 
     Weights start as torch's convolutions and batch norms do by themselves: uniform within 1/sqrt(fan_in), biases too,
-    as in all three definitions (Torch drew the factors of its batch norms from [0, 1]; here they are 1).
+    as in all three definitions, except that Torch drew the factors of its batch norms from [0, 1] and they are 1 here.
 
     Args:
         num_stacks: Number of hourglasses, 8 in the paper.
@@ -123,13 +123,13 @@ class StackedHourglass(BaseModule):
         num_keypoints: Number of joints K.
         stem_channels: Channels of the stem's convolution and of its first and second residual module; the third has F.
             The last two are even.
-        depth: Number of poolings in an hourglass. With 4, pictures of 256x256 come down to 4x4.
+        depth: Number of poolings in an hourglass. With 4, images of 256x256 come down to 4x4.
         inner_predictions: Also predict, and map back, inside every hourglass: after the upsampling to so many of the
             next lower resolutions below the output's, with the same layers as behind it but without further residual
             modules. The paper's HG-Int has 2; at most ``depth - 1``.
-        allow_uneven: Also take pictures whose maps do not halve ``depth`` times (see ``forward``), as DARK's code does
+        allow_uneven: Also take images whose maps do not halve ``depth`` times (see ``forward``), as DARK's code does
             for 128x96: pooling drops the last row or column of an odd map, nearest upsampling stretches to the size.
-        init_cfg: MMEngine's initialisation config; default None, see above.
+        init_cfg: MMEngine's initialization config; default None, see above.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -160,14 +160,14 @@ class StackedHourglass(BaseModule):
             _Stack(
                 Hourglass(depth, feat_channels, num_blocks, num_keypoints, inner_predictions),
                 residual_modules(feat_channels, num_blocks),
-                # nothing comes after the last maps: weights there would get no gradient
+                # no stack follows the last maps, so that weights to map them back would get no gradient
                 Prediction(feat_channels, num_keypoints, merge=number < num_stacks - 1),
             )
             for number in range(num_stacks)
         )
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """Heat maps of pictures.
+        """Heatmaps of images.
 
         Args:
             inputs: (B, 3, h, w); h and w are multiples of 4 * 2**depth, that is of 64. With ``allow_uneven`` they are

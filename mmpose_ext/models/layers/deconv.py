@@ -28,7 +28,7 @@ def _pairs(name: str, channels: Sequence[int], kernel_sizes: Sequence[int] | Non
     return list(zip(channels, sizes, strict=True))
 
 
-def _normalised(layer: nn.Module, channels: int) -> list[nn.Module]:
+def _with_norm_and_relu(layer: nn.Module, channels: int) -> list[nn.Module]:
     return [layer, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
 
 
@@ -63,7 +63,7 @@ def deconv_stack(in_channels: int, out_channels: Sequence[int] | None, kernel_si
                 bias=False,
             )
         )
-        layers += _normalised(layer, channels)
+        layers += _with_norm_and_relu(layer, channels)
         in_channels = channels
     return nn.Sequential(*layers) if layers else nn.Identity()
 
@@ -85,7 +85,7 @@ def conv_stack(in_channels: int, out_channels: Sequence[int] | None, kernel_size
                 padding=(kernel_size - 1) // 2,
             )
         )
-        layers += _normalised(layer, channels)
+        layers += _with_norm_and_relu(layer, channels)
         in_channels = channels
     return nn.Sequential(*layers) if layers else nn.Identity()
 

@@ -49,7 +49,7 @@ def residual_modules(channels: int, count: int) -> nn.Sequential:
 
 
 class Prediction(nn.Module):
-    """Heat maps of features, and both mapped back into what the features were computed from (the figure's right).
+    """Heatmaps of features, and both mapped back into what the features were computed from (the figure's right).
 
     A 1x1 convolution with batch norm and ReLU gives y, a plain 1x1 convolution the maps; y and the maps each pass
     another 1x1 convolution and are added to ``base``.
