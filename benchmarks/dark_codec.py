@@ -25,7 +25,7 @@ CODEC_GOALS = (
 
 
 def _people() -> tuple[np.ndarray, Tensor]:
-    """Keypoints (B, 1, K, 2) inside the picture, and maps (B, K, H, W) as a network might answer."""
+    """Keypoints (B, 1, K, 2) inside the image, and maps (B, K, H, W) as a network might answer."""
     generator = np.random.default_rng(0)
     keypoints = generator.uniform(0, np.array(INPUT_SIZE) - 1, (BATCH, 1, JOINTS, 2)).astype(np.float32)
     codec = KEYPOINT_CODECS.build(dict(type='DarkHeatmap', input_size=INPUT_SIZE, heatmap_size=HEATMAP_SIZE))
@@ -63,7 +63,7 @@ def _codec_functions(device: str) -> dict[str, Callable[[], object]]:
 
 
 def compare_codecs(rounds: int = 15, block: float = 0.1) -> tuple[list[str], bool]:
-    """Measure decoding and encoding of 64 pictures of 17 joints with maps of 64x48, on one thread and on a GPU.
+    """Measure decoding and encoding of 64 images of 17 joints with maps of 64x48, on one thread and on a GPU.
 
     Args:
         rounds: Number of turns of each function.
@@ -74,7 +74,7 @@ def compare_codecs(rounds: int = 15, block: float = 0.1) -> tuple[list[str], boo
     """
     with one_thread():
         times = measure(_codec_functions('cpu'), rounds, block)
-    lines = [f'{BATCH} pictures x {JOINTS} joints, maps of 64x48, CPU, 1 thread, median of {rounds} rounds']
+    lines = [f'{BATCH} images x {JOINTS} joints, maps of 64x48, CPU, 1 thread, median of {rounds} rounds']
     lines += [f'  {name:42s} {1000 * seconds:9.3f} ms' for name, seconds in times.items()]
     lines += ['', *(f'  {goal.report(times)}' for goal in CODEC_GOALS)]
     if torch.cuda.is_available():

@@ -36,9 +36,9 @@ class DistillationCase:
     Attributes:
         name: What learns from what.
         config: Name of the config below ``configs/``.
-        batch: Pictures in a step on the CPU.
+        batch: Images in a step on the CPU.
         options: Changes of the config on the CPU, by dotted key, as in ``--cfg-options``.
-        device_batch: Pictures in a step on a GPU, where the config is measured as it is.
+        device_batch: Images in a step on a GPU, where the config is measured as it is.
     """
 
     name: str
@@ -91,7 +91,7 @@ def _models(config: Config, device: str) -> tuple[Any, Any, Any]:
 
 
 def _batch(config: Config, count: int) -> dict[str, Any]:
-    """Pictures and samples as MMPose's pipelines hand them to a runner."""
+    """Images and samples as MMPose's pipelines hand them to a runner."""
     generator = np.random.default_rng(0)
     head = config.model.head
     width, height = head.decoder.input_size
@@ -103,8 +103,8 @@ def _batch(config: Config, count: int) -> dict[str, Any]:
             transformed_keypoints=points, keypoints_visible=np.ones((1, joints), np.float32)
         )
         samples.append(sample)
-    pictures = torch.from_numpy(generator.integers(0, 256, (count, 3, height, width), dtype=np.uint8))
-    return dict(inputs=[*pictures], data_samples=samples)
+    images = torch.from_numpy(generator.integers(0, 256, (count, 3, height, width), dtype=np.uint8))
+    return dict(inputs=[*images], data_samples=samples)
 
 
 def _functions(case: DistillationCase, device: str) -> dict[str, Callable[[], object]]:
@@ -134,7 +134,7 @@ def _measure(case: DistillationCase, device: str, rounds: int, block: float) -> 
     ratio = median(both / (student + teacher) for student, teacher, both in pairs)
     where = torch.cuda.get_device_name() if device == 'cuda' else 'CPU, 1 thread'
     count = case.device_batch if device == 'cuda' else case.batch
-    lines = [f'{case.name}; {count} pictures, {where}, median of {rounds} rounds']
+    lines = [f'{case.name}; {count} images, {where}, median of {rounds} rounds']
     lines += [f'  {name:42s} {1000 * median(seconds):9.3f} ms' for name, seconds in turns.items()]
     met = ratio <= LIMIT
     name = "distilled / (student's + teacher's)"
@@ -144,7 +144,7 @@ def _measure(case: DistillationCase, device: str, rounds: int, block: float) -> 
 def compare_distillation(rounds: int = 15, block: float = 0.1) -> tuple[list[str], bool]:
     """Measure a training step of students, alone and distilled, and a forward pass of their teachers.
 
-    A step is that of MMEngine: pictures normalised, losses, gradients, the optimizer. The three take turns, and what is
+    A step is that of MMEngine: images normalized, losses, gradients, the optimizer. The three take turns, and what is
     held against the limit is the median of the ratios of each round: what the machine does meanwhile meets them alike.
     On the CPU it is the time that the process works which is counted.
 

@@ -31,7 +31,7 @@ class HeadCase:
         name: What it is.
         channels: Of the feature map.
         deconvs: Channels of each deconvolution; None: no deconvolution.
-        batch: Pictures in a step.
+        batch: Images in a step.
         goals: Whether the times are held against the goals: where deconvolutions, which are the same layers on both
             sides, take nearly all of the time, there is nothing to gain.
         final_layer: Whether there is a 1x1 convolution; else the features are the maps.
@@ -170,7 +170,7 @@ def compare_integral_heads(rounds: int = 15, block: float = 0.1) -> tuple[list[s
         for case in CASES:
             with one_thread():
                 times = measure(_functions(case, device), rounds, block, wait)
-            lines += [f'{case.name}; {case.batch} pictures, {where}, median of {rounds} rounds']
+            lines += [f'{case.name}; {case.batch} images, {where}, median of {rounds} rounds']
             lines += [f'  {name:42s} {1000 * seconds:9.3f} ms' for name, seconds in times.items()]
             if case.goals and device == 'cpu':
                 met = met and all(goal.is_met(times) for goal in GOALS)

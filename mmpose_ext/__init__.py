@@ -1,9 +1,9 @@
-"""mmpose_ext: heat-map codecs, heads and tools that plug into MMPose by their registered names.
+"""mmpose_ext: heatmap codecs, heads and tools that plug into MMPose by their registered names.
 
 Importing this package is cheap: it checks the versions around it and lets mmengine's own checkpoints pass torch's
-safe loader. Models, codecs and data sets are imported when a config first names one of them.
+safe loader. Models, codecs and datasets are imported when a config first names one of them.
 
-Alphabet of all shapes: B pictures, N people, K joints, D axes, H and W the height and width of a heat map.
+Alphabet of all shapes: B images, N people, K joints, D axes, H and W the height and width of a heatmap.
 """
 
 from .compat import allow_mmengine_checkpoints, check_versions

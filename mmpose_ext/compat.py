@@ -81,10 +81,10 @@ def allow_mmengine_checkpoints() -> None:
         for function in (rebuild, scalar)
         for core in ('core', '_core')
     ]
-    # the numbers of all kinds: besides statistics a checkpoint holds the colours of its data set
+    # the numbers of all kinds: besides statistics a checkpoint holds the colors of its dataset
     numpy_dtypes = [type(np.dtype(code)) for code in '?' + np.typecodes['AllInteger'] + np.typecodes['Float']]
     getattr_names = [(_history_method, f'{module}getattr') for module in ('', 'builtins.', '__builtin__.')]
-    # bytes: an empty array, as in the meta information of a data set without mirrored joints, is pickled with bytes()
+    # bytes: an empty array, as in the meta information of a dataset without mirrored joints, is pickled with bytes()
     torch.serialization.add_safe_globals(
         [bytes, HistoryBuffer, np.ndarray, np.dtype, *numpy_dtypes, *numpy_names, *getattr_names]
     )

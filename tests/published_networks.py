@@ -69,7 +69,7 @@ class FpdHourglass(nn.Module):
         low = parts[1](max_pool2d(x, 2))
         low = self.level(number - 1, low) if number else parts[3](low)
         low = parts[2](low)
-        # DARK's code enlarges the smallest map to the size that 128x96 pictures have there, all others by 2
+        # DARK's code enlarges the smallest map to the size that 128x96 images have there, all others by 2
         if self.stretch and number == 0:
             return parts[0](x) + interpolate(low, size=(4, 3))
         return parts[0](x) + low.repeat_interleave(2, 2).repeat_interleave(2, 3)
@@ -94,8 +94,8 @@ class FpdNet(nn.Module):
         self.fc_ = nn.ModuleList(nn.Conv2d(width, width, 1) for _ in range(stacks - 1))
         self.score_ = nn.ModuleList(nn.Conv2d(joints, width, 1) for _ in range(stacks - 1))
 
-    def forward(self, picture):
-        x = self.layer1(relu(self.bn1(self.conv1(picture))))
+    def forward(self, image):
+        x = self.layer1(relu(self.bn1(self.conv1(image))))
         x = self.layer3(self.layer2(max_pool2d(x, 2)))
         found = []
         for number, hourglass in enumerate(self.hg):
@@ -182,8 +182,8 @@ class PrincetonNet(nn.Module):
         self.merge_features = nn.ModuleList(PortMerge(width, width) for _ in range(stacks - 1))
         self.merge_preds = nn.ModuleList(PortMerge(joints, width) for _ in range(stacks - 1))
 
-    def forward(self, picture):
-        x = self.pre(picture)
+    def forward(self, image):
+        x = self.pre(image)
         found = []
         for number, hourglass in enumerate(self.hgs):
             features = self.features[number](hourglass(x))
@@ -203,14 +203,14 @@ def resnet(depth):
     return net
 
 
-def resnet_features(net, picture):
+def resnet_features(net, image):
     """(B, C, h/32, w/32) of (B, 3, h, w)."""
-    x = net.maxpool(relu(net.bn1(net.conv1(picture))))
+    x = net.maxpool(relu(net.bn1(net.conv1(image))))
     return net.layer4(net.layer3(net.layer2(net.layer1(x))))
 
 
 class Within(nn.Module):
-    """A linear layer that the released code calls ``<name>.linear``."""
+    """A linear layer that the official code calls ``<name>.linear``."""
 
     def __init__(self, inside, outside):
         super().__init__()
@@ -243,8 +243,8 @@ class RleNet(nn.Module):
         self.fc_sigma = Within(channels, 2 * joints)
         self.flow = RleFlow()
 
-    def forward(self, picture):
-        features = resnet_features(self.preact, picture).mean((2, 3))
+    def forward(self, image):
+        features = resnet_features(self.preact, image).mean((2, 3))
         length = features.square().sum(1, keepdim=True).sqrt()
         coords = features @ self.fc_coord.linear.weight.T / length + self.fc_coord.linear.bias
         sigmas = self.fc_sigma.linear(features)
@@ -265,5 +265,5 @@ def dark_net(depth, joints, filters=(256, 256, 256)):
         inside = outside
     net.deconv_layers = nn.Sequential(*layers)
     net.final_layer = nn.Conv2d(inside, joints, 1)
-    net.forward = lambda picture: net.final_layer(net.deconv_layers(resnet_features(net, picture)))
+    net.forward = lambda image: net.final_layer(net.deconv_layers(resnet_features(net, image)))
     return net

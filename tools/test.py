@@ -16,7 +16,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='file for the metrics (.json, .yaml, .pkl)')
     parser.add_argument('--dump', help='file for all predictions (.pkl)')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
-    parser.add_argument('--show-dir', help='write predictions as pictures to this folder of the run')
+    parser.add_argument('--show-dir', help='write predictions as images to this folder of the run')
     parser.add_argument('--interval', type=int, default=1, help='show or write every so many samples [1]')
     parser.add_argument('--wait-time', type=float, default=1, help='seconds that a window stays open [1]')
     parser.add_argument('--badcase', action='store_true', help="draw what the config's badcase hook finds bad")

@@ -1,4 +1,4 @@
-"""Released checkpoints: their names, the functions they compute, and what is refused or reported."""
+"""Official checkpoints: their names, the functions they compute, and what is refused or reported."""
 
 import json
 import logging
@@ -52,7 +52,7 @@ def computed(model, inputs):
     return model['head'](model['backbone'](inputs))
 
 
-def pictures(size=64):
+def images(size=64):
     return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
 
 
@@ -133,8 +133,8 @@ def test_rle_computes_the_same(depth):
     model = build(conversion)
     model.load_state_dict(conversion.state_dict)
     with torch.no_grad():
-        points, sigmas = theirs(pictures())
-    outputs = computed(model, pictures())
+        points, sigmas = theirs(images())
+    outputs = computed(model, images())
     assert points.std() > 0.01
     assert sigmas.std() > 0.01
     np.testing.assert_allclose(outputs[..., :2] - 0.5, points, atol=1e-5 * (1 + points.abs().max().item()))
@@ -148,8 +148,8 @@ def test_dark_simple_baseline_computes_the_same(depth, filters):
     model = build(conversion)
     model.load_state_dict(conversion.state_dict)
     with torch.no_grad():
-        expected = theirs.forward(pictures())
-    found = computed(model, pictures())
+        expected = theirs.forward(images())
+    found = computed(model, images())
     assert found.shape == expected.shape
     assert expected.std() > 0.01
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item())

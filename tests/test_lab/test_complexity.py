@@ -64,7 +64,7 @@ def test_transposed_convolutions_are_truly_counted_at_their_input(tiny_config: P
     # 512 -> 8 -> 8 -> 8 channels, 4x4 kernels, from 4x3 cells to 32x24: the papers count 4 times as much
     deconvolutions = 16 * (4 * 3 * 512 * 8 + 8 * 6 * 8 * 8 + 16 * 12 * 8 * 8)
     surplus = complexity.paper_multiply_adds - complexity.multiply_adds
-    # MMEngine's figure has the normalisations, too: one multiply-add or two for each of their outputs
+    # MMEngine's figure has the normalizations, too: one multiply-add or two for each of their outputs
     assert 0 < 3 * deconvolutions - surplus < 0.02 * complexity.multiply_adds
 
 

@@ -18,7 +18,7 @@ def parse_args() -> argparse.Namespace:
         type=int,
         nargs='+',
         metavar=('HEIGHT', 'WIDTH'),
-        help="size of the picture, one number for a square [the size of the head's codec]",
+        help="size of the image, one number for a square [the size of the head's codec]",
     )
     parser.add_argument('--show-table', action='store_true', help='print the figures of every module')
     parser.add_argument('--show-arch-info', '-s', action='store_true', help='print them into the network')

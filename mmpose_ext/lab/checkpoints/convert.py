@@ -1,4 +1,4 @@
-"""Released checkpoints of other code as checkpoints of the models here."""
+"""Conversion of checkpoints of official implementations into checkpoints of the models of this package."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from mmpose_ext.functional import check_choice
 from mmpose_ext.registry import MODELS
 from mmpose_ext.version import __version__
 
-from .official import RELEASED, Fit, Origin
+from .official import OFFICIAL, Fit, Origin
 
 __all__ = ['Conversion', 'convert_checkpoint', 'convert_file', 'convert_weights']
 
@@ -31,7 +31,7 @@ class Conversion:
     Attributes:
         state_dict: Parameters by the names of the model, ``backbone.<...>`` and ``head.<...>``.
         model: Configs of the parts of the model that they fit.
-        unused: Names in the source that nothing was made of.
+        unused: Names in the source that the model does not use.
     """
 
     state_dict: dict[str, Tensor]
@@ -46,15 +46,15 @@ class Conversion:
 
 
 def convert_checkpoint(state_dict: Mapping[str, Any], source: str) -> dict[str, Tensor]:
-    """Rename and merge the parameters of a released checkpoint for the model of ours or MMPose's that it fits.
+    """Rename and merge the parameters of an official checkpoint for the model that it fits, ours or MMPose's.
 
-    Nothing is copied that need not be: the tensors are those of ``state_dict``, but for the merged ones. What is not
-    used is logged; :func:`convert_weights` returns it, and the config of the model.
+    Only merged tensors are copied; the others are those of ``state_dict``. Parameters that are not used are logged.
+    :func:`convert_weights` also returns them and the config of the model.
 
     Args:
         state_dict: The checkpoint as loaded: a state dict, or a dictionary that has one under 'state_dict' or 'model';
             prefixes 'module.' and 'model.' that all names share are taken off.
-        source: Which code released it:
+        source: The official implementation that wrote it:
 
             - 'fpd_hourglass': FPD's stacked hourglasses, and DARK's, which are the same;
             - 'princeton_hourglass': the PyTorch port of Newell's code;
@@ -76,11 +76,11 @@ def convert_checkpoint(state_dict: Mapping[str, Any], source: str) -> dict[str, 
 
 
 def convert_weights(state_dict: Mapping[str, Any], source: str) -> Conversion:
-    """:func:`convert_checkpoint` with everything there is to know of the result; the arguments are the same."""
-    check_choice('source', source, RELEASED)
+    """:func:`convert_checkpoint` that also returns the model and the unused parameters; the arguments are the same."""
+    check_choice('source', source, OFFICIAL)
     entries = _unwrap(state_dict)
     weights = {name: value for name, value in entries.items() if isinstance(value, Tensor)}
-    fit = RELEASED[source](weights)
+    fit = OFFICIAL[source](weights)
     converted: dict[str, Tensor] = {}
     used: set[str] = set()
     for name, shape in _parameters(fit):
@@ -147,7 +147,7 @@ def _some(names: Iterable[Any], most: int = 5) -> str:
 
 
 def _parameters(fit: Fit) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes of a model's parameters and statistics, without room for their values."""
+    """Names and shapes of a model's parameters and statistics, without memory for their values."""
     for part, config in fit.model.items():
         with torch.device('meta'):
             module = MODELS.build(dict(config))
@@ -164,7 +164,7 @@ def _take(weights: Mapping[str, Tensor], key: str, shape: tuple[int, ...]) -> Te
 
 
 def _check_unused(unused: Iterable[str], weights: Mapping[str, Tensor], fit: Fit, source: str) -> None:
-    """Refuse parameters of the released network that the model lacks: it would compute something else."""
+    """Refuse parameters of the official network that the model has no place for: it would compute something else."""
     for name in unused:
         if name in weights and re.match(fit.network, name) and not re.fullmatch(fit.idle, name):
             raise ValueError(

@@ -1,12 +1,12 @@
-"""How released checkpoints name their parameters, and which model of ours or MMPose's they fit.
+"""Parameter names of official checkpoints, and the models of ours or MMPose's that they fit.
 
-Facts of the released code that no weight tells, for whoever writes the config of a converted checkpoint:
+Normalization that the networks were trained with. The checkpoints do not hold it; a config has to:
 
 ==================== ==================================================================================
-source               pictures that the network was trained on
+source               images that the network was trained on
 ==================== ==================================================================================
 fpd_hourglass        ``mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=False``: the
-                     means of red, green, blue on pictures in the order blue, green, red
+                     means of red, green, blue on images in the order blue, green, red
 princeton_hourglass  ``mean=[0, 0, 0], std=[255, 255, 255], bgr_to_rgb=True``
 rle                  ``mean=[103.53, 116.535, 122.4], std=[255, 255, 255], bgr_to_rgb=True``
 dark_simple_baseline as fpd_hourglass
@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ['RELEASED', 'Fit', 'Origin']
+__all__ = ['OFFICIAL', 'Fit', 'Origin']
 
 Weights = Mapping[str, Tensor]
 
@@ -38,7 +38,7 @@ _RESNETS = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What a parameter is made of, where it is not one released parameter under another name.
+    """What a parameter is made of, where it is not one parameter of the checkpoint under another name.
 
     Attributes:
         keys: Released names and the shapes they have to have.
@@ -58,7 +58,7 @@ class Fit:
         source_key: The released name of a parameter, from its name in the model.
         network: Pattern of the released names that belong to the computed network: where such a one is left over, the
             checkpoint is of another network.
-        idle: Pattern of those among them that the released code makes but never computes with.
+        idle: Pattern of those among them that the official code makes but never computes with.
         made: Parameters that are made of several released ones, or of none, by their names in the model.
     """
 
@@ -216,7 +216,7 @@ def _interleave(coord: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _rle(weights: Weights) -> Fit:
-    """One layer of the head where the released one has two.
+    """One layer of the head where the official network has two.
 
     The released layer of the points divides the products of weights and features by the features' L2 norm before it
     adds its bias. No weights of a plain linear layer do that: the head has to (``feature_norm``). And its points are of
@@ -233,7 +233,7 @@ def _rle(weights: Weights) -> Fit:
             {f'fc_{name}.linear.bias': (2 * joints,) for name in ('coord', 'sigma')},
             lambda coord, sigma: _interleave(coord + 0.5, sigma),
         ),
-        # mean and covariance of the standard normal, which the released code does not store
+        # mean and covariance of the standard normal, which the official code does not store
         f'{flow}.loc': Origin({}, lambda: torch.zeros(2)),
         f'{flow}.cov': Origin({}, lambda: torch.eye(2)),
     }
@@ -270,7 +270,7 @@ def _dark_simple_baseline(weights: Weights) -> Fit:
 
 
 #: what ``convert_checkpoint`` knows, by the name of the source
-RELEASED: dict[str, Callable[[Weights], Fit]] = {
+OFFICIAL: dict[str, Callable[[Weights], Fit]] = {
     'fpd_hourglass': _fpd_hourglass,
     'princeton_hourglass': _princeton_hourglass,
     'rle': _rle,

@@ -20,9 +20,9 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTra
 
 @dataclass(frozen=True)
 class Complexity:
-    """Size and cost of a model for one picture."""
+    """Size and cost of a model for one image."""
 
-    #: (w, h) of the picture in pixels
+    #: (w, h) of the image in pixels
     input_size: tuple[int, int]
     #: number of weights
     params: int
@@ -102,7 +102,7 @@ def model_complexity(
     show_table: bool = False,
     show_arch: bool = False,
 ) -> Complexity:
-    """Count the parameters and multiply-adds of a config's model for one picture. No weights are loaded.
+    """Count the parameters and multiply-adds of a config's model for one image. No weights are loaded.
 
     Args:
         config: Path of the config.

@@ -48,7 +48,7 @@ def plain(**change):
     return spread(resnet, seed=1), spread(HeatmapHead(channels, joints, **layers), seed=2)
 
 
-def pictures(height=64, width=96, count=2):
+def images(height=64, width=96, count=2):
     return torch.rand(count, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
@@ -88,9 +88,9 @@ def test_one_stage_is_a_resnet_with_a_heatmap_head(change):
     )
     net.eval(), resnet.eval(), head.eval()
     with torch.no_grad():
-        (maps,) = net(pictures())
+        (maps,) = net(images())
         assert maps.shape == (2, JOINTS, 16, 24)
-        np.testing.assert_array_equal(maps, head(resnet(pictures())))
+        np.testing.assert_array_equal(maps, head(resnet(images())))
         assert maps.std() > 0.01
 
 
@@ -100,7 +100,7 @@ def test_a_stage_sees_the_features_of_conv3_and_the_maps_before(stages):
     net.eval()
     conv3, *seen = [input_of(module) for module in (net.stages[0].layer3, *(stage.layer3 for stage in net.stages[1:]))]
     with torch.no_grad():
-        outputs = net(pictures())
+        outputs = net(images())
         assert len(outputs) == stages
         channels = conv3[0].shape[1]
         assert conv3[0].shape == (2, 16, 8, 12)  # stride 8
@@ -118,7 +118,7 @@ def test_maps_come_to_the_size_of_the_features(deconvolutions, side):
     net.eval()
     seen = input_of(net.stages[1].layer3)
     with torch.no_grad():
-        maps = net(pictures())[0]
+        maps = net(images())[0]
     assert maps.shape[-2:] == (8 * side, 12 * side)
     np.testing.assert_allclose(seen[0][:, -JOINTS:], mean_of_blocks(maps, side), atol=1e-6)
 
@@ -129,7 +129,7 @@ def test_smaller_maps_are_repeated(deconvolutions):
     net.eval()
     seen = input_of(net.stages[1].layer3)
     with torch.no_grad():
-        maps = net(pictures())[0].numpy()
+        maps = net(images())[0].numpy()
     side = 4 // 2**deconvolutions
     np.testing.assert_array_equal(seen[0][:, -JOINTS:], maps.repeat(side, 2).repeat(side, 3))
 
@@ -137,7 +137,7 @@ def test_smaller_maps_are_repeated(deconvolutions):
 def test_the_first_stage_gets_gradients_through_the_second():
     """A head may leave out the loss on the first stage; no parameter is unused then."""
     net = network().train()
-    first, last = MultiStageResNet.forward(net, pictures())
+    first, last = MultiStageResNet.forward(net, images())
     last.square().mean().backward()
     for name, parameter in net.named_parameters():
         assert parameter.grad is not None, name
@@ -167,8 +167,8 @@ def test_imagenet_weights_reach_every_stage(tmp_path, change):
         stage.head.load_state_dict(head.state_dict(), strict=True)
     net.eval(), resnet.eval(), head.eval()
     with torch.no_grad():
-        expected = head(resnet(pictures()))
-        for maps in net(pictures()):
+        expected = head(resnet(images()))
+        for maps in net(images()):
             np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-5)
         # the number of joints is odd, all others are even
         conv4 = [dict(stage.layer3.named_parameters()) for stage in net.stages]
@@ -178,7 +178,7 @@ def test_imagenet_weights_reach_every_stage(tmp_path, change):
             assert (conv4[1][name][:, -JOINTS:] == 0).all()
             assert (conv4[1][name][:, :-JOINTS] == conv4[0][name]).all()
     net.train()
-    net(pictures())[1].square().mean().backward()
+    net(images())[1].square().mean().backward()
     assert all(conv4[1][name].grad[:, -JOINTS:].abs().sum() > 0 for name in widened)
 
 
@@ -212,7 +212,7 @@ def test_checkpoints_of_its_own_load(tmp_path):
     load_checkpoint(other, str(tmp_path / 'own.pth'), strict=True)
     net.eval(), other.eval()
     with torch.no_grad():
-        for one, two in zip(net(pictures()), other(pictures()), strict=True):
+        for one, two in zip(net(images()), other(images()), strict=True):
             assert (one == two).all()
 
 
@@ -290,10 +290,10 @@ def test_autocast(dtype):
     net = network()
     net.eval()
     with torch.no_grad():
-        expected = net(pictures())
+        expected = net(images())
         try:
             with torch.autocast('cpu', dtype):
-                outputs = net(pictures())
+                outputs = net(images())
         except RuntimeError as error:  # torch 2.1 has no fp16 on the CPU
             pytest.skip(f'no autocast to {dtype} on the CPU: {error}')
     for maps, wanted in zip(outputs, expected, strict=True):
@@ -309,7 +309,7 @@ def test_it_survives_config_pickle_and_copy():
     net.eval(), rebuilt.eval()
     with torch.no_grad():
         for other in (rebuilt, pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
-            for maps, expected in zip(other(pictures()), net(pictures()), strict=True):
+            for maps, expected in zip(other(images()), net(images()), strict=True):
                 assert (maps == expected).all()
 
 
@@ -335,4 +335,4 @@ def test_bad_arguments(change, message):
 @pytest.mark.parametrize(('height', 'width'), [(64, 48), (72, 64), (31, 32)])
 def test_sizes_that_do_not_divide(height, width):
     with pytest.raises(ValueError, match=rf"'inputs' .* multiples of 32, got {height}x{width}"):
-        network()(pictures(height, width))
+        network()(images(height, width))

@@ -21,7 +21,7 @@ TINY = dict(feat_channels=8, num_keypoints=5, stem_channels=(3, 4, 6))
 NEWELL = (64, 128, 128)
 
 
-def pictures(height=64, width=64, batch=2, seed=0):
+def images(height=64, width=64, batch=2, seed=0):
     return torch.randn(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
@@ -42,7 +42,7 @@ def assert_same_function(ours, theirs, inputs):
     assert len(found) == len(expected)
     for maps, wanted in zip(found, expected, strict=True):
         assert maps.shape == wanted.shape
-        assert wanted.std() > 0.1, 'the maps have to depend on the picture'
+        assert wanted.std() > 0.1, 'the maps have to depend on the image'
         np.testing.assert_allclose(maps, wanted, rtol=1e-5, atol=1e-5 * wanted.abs().max().item())
 
 
@@ -62,13 +62,13 @@ def test_same_function_as_fpd(stacks, blocks, size):
         num_keypoints=5,
         stem_channels=(4, 8, 16),
     )
-    assert_same_function(ours, theirs, pictures(*size))
+    assert_same_function(ours, theirs, images(*size))
 
 
 def test_same_function_as_the_port_of_newells_code():
     theirs = published.randomise(published.PrincetonNet(2, 12, 5))
     ours = loaded(theirs, 'princeton_hourglass', num_stacks=2, feat_channels=12, num_keypoints=5, stem_channels=NEWELL)
-    assert_same_function(ours, theirs, pictures(64, 128))
+    assert_same_function(ours, theirs, images(64, 128))
 
 
 def test_same_function_as_newells_torch_code():
@@ -83,7 +83,7 @@ def test_same_function_as_newells_torch_code():
         num_keypoints=5,
         stem_channels=NEWELL,
     )
-    assert_same_function(ours, theirs, pictures())
+    assert_same_function(ours, theirs, images())
 
 
 def test_same_function_as_dark_for_128x96():
@@ -97,19 +97,19 @@ def test_same_function_as_dark_for_128x96():
         stem_channels=(2, 4, 8),
         allow_uneven=True,
     )
-    assert_same_function(ours, theirs, pictures(128, 96))
+    assert_same_function(ours, theirs, images(128, 96))
 
 
 @pytest.mark.parametrize('source', ['fpd_hourglass', 'princeton_hourglass'])
 def test_same_function_in_training(source):
-    """Batch statistics, what the running ones become of them, and the gradient of the pictures."""
+    """Batch statistics, what the running ones become of them, and the gradient of the images."""
     stem = (4, 8, 16) if source == 'fpd_hourglass' else NEWELL
     theirs = {'fpd_hourglass': published.FpdNet, 'princeton_hourglass': published.PrincetonNet}[source](2, 16, 5)
     theirs = published.randomise(theirs)
     sizes = dict(num_stacks=2, feat_channels=16, num_keypoints=5, stem_channels=stem)
     # in double: batch norm over the few cells of the smallest maps makes much of a rounding error
     networks = theirs.double().train(), loaded(theirs, source, **sizes).double().train()
-    inputs = [pictures(128, 64, batch=4).double().requires_grad_() for _ in networks]
+    inputs = [images(128, 64, batch=4).double().requires_grad_() for _ in networks]
     expected, found = (network(batch) for network, batch in zip(networks, inputs, strict=True))
     for maps, wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(maps.detach(), wanted.detach(), rtol=1e-5, atol=1e-8)
@@ -126,12 +126,12 @@ def test_depth():
     ours = loaded(
         theirs, 'fpd_hourglass', num_stacks=2, feat_channels=8, num_keypoints=5, stem_channels=(2, 4, 8), depth=2
     )
-    assert_same_function(ours, theirs, pictures(48, 32))
+    assert_same_function(ours, theirs, images(48, 32))
 
 
-def test_uneven_pictures_change_nothing_for_the_even_ones():
+def test_uneven_images_change_nothing_for_the_even_ones():
     ours, other = tiny(), tiny(allow_uneven=True)
-    assert_same_function(ours, other, pictures(64, 128))
+    assert_same_function(ours, other, images(64, 128))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def by_hand(hourglass, x, predictions):
 @pytest.mark.parametrize('predictions', [0, 1, 2, 3])
 def test_predictions_inside(predictions):
     network = tiny(2, num_blocks=2, inner_predictions=predictions)
-    inputs = pictures(64, 128)
+    inputs = images(64, 128)
     expected = []
     x = network.stem(inputs)
     for stack in network.stacks:
@@ -184,7 +184,7 @@ def test_predictions_inside(predictions):
 def test_every_parameter_learns_from_the_last_maps_alone(predictions):
     """So that a network without intermediate supervision trains in DistributedDataParallel as it is."""
     network = tiny(2, inner_predictions=predictions).train()
-    network(pictures(128, 128))[-1].square().sum().backward()
+    network(images(128, 128))[-1].square().sum().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
@@ -199,21 +199,21 @@ def test_every_parameter_learns_from_the_last_maps_alone(predictions):
 def test_sizes_that_do_not_halve_are_refused(size):
     height, width = size
     with pytest.raises(ValueError, match=rf"'inputs' must have .* multiples of 64 .*got {height}x{width}"):
-        tiny()(pictures(height, width))
+        tiny()(images(height, width))
 
 
 @pytest.mark.parametrize('size', [(64, 98), (66, 64), (60, 64), (32, 96)])
 def test_uneven_sizes_that_are_refused_all_the_same(size):
     with pytest.raises(ValueError, match=r'multiples of 4 and at least 64 .*allow_uneven=True'):
-        tiny(allow_uneven=True)(pictures(*size))
+        tiny(allow_uneven=True)(images(*size))
 
 
 def test_the_multiple_depends_on_the_depth():
-    assert tiny(depth=3)(pictures(96, 32))[0].shape == (2, 5, 24, 8)
+    assert tiny(depth=3)(images(96, 32))[0].shape == (2, 5, 24, 8)
     with pytest.raises(ValueError, match=r'multiples of 32 .*got 48x32'):
-        tiny(depth=3)(pictures(48, 32))
+        tiny(depth=3)(images(48, 32))
     with pytest.raises(ValueError, match=r'multiples of 128 .*got 64x64'):
-        tiny(depth=5)(pictures())
+        tiny(depth=5)(images())
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_every_argument_changes_the_network(change):
     assert shapes(tiny()) != shapes(tiny(**change))
 
 
-def test_initialisation():
+def test_initialization():
     network = StackedHourglass(1, **TINY)
     conv = network.stacks[0].blocks[0].conv2
     bound = (9 * 4) ** -0.5  # 3x3 cells, 4 channels
@@ -351,14 +351,14 @@ def test_the_networks_of_figures_8_and_9_have_about_as_many_parameters():
 def test_from_a_config_and_back():
     config = dict(type='mmpose_ext.StackedHourglass', num_stacks=2, **TINY)
     network = published.randomise(MODELS.build(Config.fromstring(Config(config).pretty_text, '.py').to_dict()))
-    expected = network(pictures())
+    expected = network(images())
     for other in (pickle.loads(pickle.dumps(network)), copy.deepcopy(network)):
-        for maps, wanted in zip(other(pictures()), expected, strict=True):
+        for maps, wanted in zip(other(images()), expected, strict=True):
             np.testing.assert_array_equal(maps.detach(), wanted.detach())
 
 
 def test_inputs_are_left_alone():
-    inputs = pictures()
+    inputs = images()
     kept = inputs.clone()
     for mode in (True, False):
         tiny(inner_predictions=1).train(mode)(inputs)
@@ -379,18 +379,18 @@ def test_prediction_leaves_its_base_alone(merge):
 def test_gradients():
     """In-place sums and ReLUs keep what the backward pass needs."""
     network = tiny(2, depth=1, inner_predictions=0, feat_channels=2, stem_channels=(1, 2, 2), num_keypoints=1).double()
-    inputs = pictures(8, 8, batch=1).double().requires_grad_()
+    inputs = images(8, 8, batch=1).double().requires_grad_()
     assert torch.autograd.gradcheck(lambda x: network(x), (inputs,), fast_mode=True)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 def test_low_precision(dtype):
     network = tiny()
-    expected = network(pictures())[-1].detach()
+    expected = network(images())[-1].detach()
     try:
         with torch.autocast('cpu', dtype):
-            found = [network(pictures())[-1]]
-        found.append(network.to(dtype)(pictures().to(dtype))[-1])
+            found = [network(images())[-1]]
+        found.append(network.to(dtype)(images().to(dtype))[-1])
     except RuntimeError as error:  # torch 2.1 has no fp16 on the CPU
         pytest.skip(f'this torch has no {dtype} on the CPU: {error}')
     for maps in found:
