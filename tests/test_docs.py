@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmpose_ext import codecs, registry
+from mmpose_ext import registry
 from mmpose_ext.models.heads import BaseHead
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -237,9 +237,6 @@ RECIPES = {
 RECIPE_TYPES = ('ConeHeatmap', 'ScaledHead', 'HuberLoss', 'MeanError', 'PointsDataset')
 
 
-needs_protocol = pytest.mark.skipif(not hasattr(codecs, 'KeypointCodec'), reason='there is no KeypointCodec yet')
-
-
 @pytest.fixture
 def recipes(tmp_path: Path, tiny_data: Path) -> Path:
     """A folder with the files of all recipes, data in the format of the recipe's dataset, and small networks."""
@@ -256,7 +253,6 @@ def recipes(tmp_path: Path, tiny_data: Path) -> Path:
     return tmp_path
 
 
-@needs_protocol
 def test_recipes_train_and_distill(recipes: Path, run_in: Callable[..., str]) -> None:
     """A user follows the recipes: a codec, a head, a loss, a metric and a dataset of their own, and a pair of them."""
     small = ['train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'model.head.deconv_out_channels=(8,8,8)']
@@ -272,7 +268,6 @@ def test_recipes_train_and_distill(recipes: Path, run_in: Callable[..., str]) ->
     assert 'loss_pd' in printed
 
 
-@needs_protocol
 def test_the_recipe_of_a_table_is_planned(recipes: Path, run_in: Callable[..., str]) -> None:
     command = ['tools/ablation.py', 'run', 'points_table.yaml', '--data', 'points', '--dry-run']
     assert f'python {" ".join(command)}' in TEXTS[ROOT / 'CONTRIBUTING.md']
