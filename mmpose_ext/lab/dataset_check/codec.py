@@ -9,8 +9,7 @@ import torch
 
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-from .findings import Finding
-from .samples import describe_error
+from .findings import Finding, describe_error
 
 __all__ = ['Decoded', 'build_codec', 'check_codec', 'encode_decode']
 
@@ -110,8 +109,9 @@ def check_codec(
     if decoded is None:
         return [Finding('info', 'codec-error', 'model', f'{name}: its targets cannot be decoded by themselves')]
     # without maps a joint may be anywhere in the picture
-    cells = np.array(codec.heatmap_size if decoded.from_maps else codec.input_size, float)
-    cell = np.array(codec.input_size, float) / cells
+    size = _size_of(codec, 'input_size')
+    cells = np.array(_size_of(codec, 'heatmap_size') if decoded.from_maps else size, float)
+    cell = np.array(size, float) / cells
     inside = labelled & decoded.drawn & ((keypoints >= 0) & (keypoints <= (cells - 1) * cell)).all(-1)
     if not inside.any():
         what = f'{name}: no joint inside the map to measure its error with'
@@ -124,11 +124,18 @@ def check_codec(
     return [*findings, _report_scores(name, decoded.scores[inside], threshold)]
 
 
+def _size_of(codec: Any, name: str) -> tuple[int, int]:
+    """A size (w, h) of a codec. MMPose's IntegralRegressionLabel leaves its sizes to the codecs that it is made of."""
+    owner = codec if name in vars(codec) else vars(codec).get('heatmap_codec', codec)
+    width, height = getattr(owner, name)
+    return width, height
+
+
 def _report_error(
     codec: Any, inside: np.ndarray, middle: np.ndarray | None = None, cells: np.ndarray | None = None
 ) -> Finding:
     """Errors in pixels of all joints and, with maps of (W, H) cells, of those away from the border."""
-    width, height = codec.input_size
+    width, height = _size_of(codec, 'input_size')
     limit = 1.0
     text = f'{type(codec).__name__}, {width} x {height} pixels'
     if cells is not None:

@@ -15,7 +15,7 @@ from .findings import Finding, describe_error, percent
 from .pipeline import type_name
 from .records import is_labeled
 
-__all__ = ['Item', 'check_crops', 'describe_error', 'draw_samples', 'joints_of', 'pack_joints']
+__all__ = ['Item', 'check_crops', 'draw_samples', 'joints_of', 'pack_joints']
 
 
 class Item(TypedDict):

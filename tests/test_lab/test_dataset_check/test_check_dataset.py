@@ -817,6 +817,8 @@ def test_error_of_the_codec_is_the_real_one(world):
         (dict(type='MSRAHeatmap', heatmap_size=(48, 64), sigma=2, unbiased=True), 0.01),
         (dict(type='UDPHeatmap', heatmap_size=(48, 64), sigma=2), 1.0),
         (dict(type='MegviiHeatmap', heatmap_size=(48, 64), kernel_size=11), 4.0),
+        (dict(type='UDPHeatmap', heatmap_size=(48, 64), heatmap_type='combined'), 1.0),
+        (dict(type='IntegralRegressionLabel', heatmap_size=(48, 64), sigma=2.0), 1e-3),
         (dict(type='RegressionLabel'), 1e-3),
         (dict(type='SimCCLabel', sigma=(4.9, 5.66), simcc_split_ratio=2.0, normalize=False), 0.5),
     ],
