@@ -12,6 +12,7 @@ from .joints import check_converters, check_joint_count, check_joint_names, chec
 from .keypoints import check_keypoints, check_visibility
 from .metainfo import check_metainfo
 from .people import check_duplicates, check_filter
+from .pipeline import uses_weights
 from .records import Records
 from .report import Report
 from .source import Source, extra_files
@@ -41,7 +42,7 @@ def check_joints(
     targets = None
     if target is not None:
         targets = list(target['keypoint_id2name'].values())
-        report.check(phase, check_metainfo, target, phase, False)
+        report.check(phase, check_metainfo, target, phase, False, uses_weights(source.pipeline))
     report.check(phase, check_converters, source.pipeline, names, targets, phase)
     final = len(targets) if targets is not None else behind
     report.check(phase, check_joint_count, None, final, predicted, phase)

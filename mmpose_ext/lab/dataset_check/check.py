@@ -25,7 +25,7 @@ from .findings import Finding, describe_error
 from .image_files import ImageFiles, check_overlap
 from .joints import check_joint_count
 from .model import build_model, check_loss, check_scores
-from .pipeline import check_pipeline, is_mmposes, predicted_joints, type_name
+from .pipeline import check_pipeline, innermost_head, is_mmposes, predicted_joints, type_name
 from .report import Report
 from .samples import Item, check_crops, draw_samples, joints_of, pack_joints
 from .source import Source, SourceConfig, look_at_images, open_source, read_file, read_people, source_configs
@@ -98,7 +98,7 @@ class _Check:
         self.cfg, self.samples, self.rng = cfg, samples, rng
         self.report = Report()
         self.model: ConfigType = cfg.get('model') or {}
-        self.head: ConfigType = self.model.get('head') or {}
+        self.head = innermost_head(self.model)
         self.images: dict[str, ImageFiles] = {}
         self.items: dict[str, list[Item]] = {}
         metrics = [*all_metrics(cfg.get('val_evaluator')), *all_metrics(cfg.get('test_evaluator'))]
@@ -169,7 +169,7 @@ class _Check:
         file = read_file(source, report)
         people = file if source.counts or report.has(phase, 'missing-file') else read_people(source, report)
         target = None if wrapper is None else report.call(phase, parse_pose_metainfo, dict(wrapper))
-        check_joints(source, people if source.counts else None, target, predicted_joints(self.head), report)
+        check_joints(source, people if source.counts else None, target, self._predicted(phase), report)
         known = file or people
         if known is not None:
             mean = (self.model.get('data_preprocessor') or {}).get('mean') or (0, 0, 0)
@@ -182,6 +182,11 @@ class _Check:
             arrays = (known, known) if source.counts else (file, people)
             check_annotations(source, *arrays, by_mmpose, area_used, report)
         check_extra_files(source, file, report)
+
+    def _predicted(self, phase: str) -> int | None:
+        """The number of joints that the head predicts, in training or in testing."""
+        kept = (self.model.get('test_cfg') or {}).get('output_keypoint_indices')
+        return len(kept) if kept and phase != 'train' else predicted_joints(self.head)
 
     def _draw(self, config: ConfigType, phase: str, detected: bool) -> None:
         """Run people through the pipeline of a phase and look at their joints."""

@@ -119,7 +119,7 @@ def _check_values(visible: np.ndarray, where: str, by_mmpose: bool) -> list[Find
         ),
         ('error', ~unknown & ~np.isin(visible, (0, 1, 2)) & (visible > 1), 'not 0, 1 or 2', 'correct the conversion'),
         (
-            'warning' if by_mmpose and ((visible > 0) & (visible < 0.5)).any() else 'info',
+            'info',  # confidences, as COCO-WholeBody has them for hands
             (visible > 0) & (visible < 1),
             'between 0 and 1',
             "MMPose's own codecs ignore joints below .5" if by_mmpose else 'such a joint is labeled',

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from mmpose.utils.typing import ConfigType
@@ -28,13 +29,16 @@ def mirrored_name(name: str) -> str:
     return re.sub(WORD, swap, name)
 
 
-def check_metainfo(metainfo: ConfigType, where: str, needs_sigmas: bool = True) -> list[Finding]:
+def check_metainfo(
+    metainfo: ConfigType, where: str, needs_sigmas: bool = True, needs_weights: bool = True
+) -> list[Finding]:
     """Check what MMPose's ``parse_pose_metainfo`` returns: it accepts most mistakes silently.
 
     Args:
         metainfo: Parsed metainfo of a dataset with K joints.
         where: 'train', 'val' or 'test'.
         needs_sigmas: Whether OKS is computed; for other metrics MMPose's metainfos leave them out.
+        needs_weights: Whether the targets are weighted by 'joint_weights'; wrong ones do no harm otherwise.
     """
     count = metainfo['num_keypoints']
     ids = list(metainfo['keypoint_id2name'])
@@ -48,7 +52,8 @@ def check_metainfo(metainfo: ConfigType, where: str, needs_sigmas: bool = True) 
     findings += _check_flip_pairs(metainfo['flip_indices'], [metainfo['keypoint_id2name'][k] for k in ids], where)
     if needs_sigmas or len(metainfo['sigmas']):
         findings += _check_numbers('sigmas', metainfo['sigmas'], count, where)
-    findings += _check_numbers('joint_weights', metainfo['dataset_keypoint_weights'], count, where)
+    weights = _check_numbers('joint_weights', metainfo['dataset_keypoint_weights'], count, where)
+    findings += weights if needs_weights else [replace(one, level='info') for one in weights]
     if not findings:
         what = f'{count} joints; mirror pairs, sigmas and weights agree'
         findings.append(Finding('ok', 'metainfo', where, what))

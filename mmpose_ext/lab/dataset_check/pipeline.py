@@ -10,7 +10,15 @@ from mmpose_ext.registry import KEYPOINT_CODECS, MODELS
 
 from .findings import Finding, examples
 
-__all__ = ['check_pipeline', 'is_mmposes', 'predicted_joints', 'registered', 'type_name']
+__all__ = [
+    'check_pipeline',
+    'innermost_head',
+    'is_mmposes',
+    'predicted_joints',
+    'registered',
+    'type_name',
+    'uses_weights',
+]
 
 _RANDOM = (
     *('RandomFlip', 'RandomHalfBody', 'RandomBBoxTransform'),
@@ -62,6 +70,17 @@ def predicted_joints(head: ConfigType) -> int | None:
     codec = head.get('decoder') or {}
     maps = 3 if type_name(codec) == 'UDPHeatmap' and codec.get('heatmap_type') == 'combined' else 1
     return int(head[name]) // (maps if name == 'out_channels' else 1)
+
+
+def uses_weights(pipeline: Sequence[ConfigType]) -> bool:
+    """Whether a pipeline weights targets by the 'joint_weights' of the metainfo."""
+    return any(step.get('use_dataset_keypoint_weights', False) for step in pipeline)
+
+
+def innermost_head(model: ConfigType) -> ConfigType:
+    """The config of the head that predicts joints: MMPose's VisPredictHead wraps another head."""
+    head = model.get('head') or {}
+    return head.get('pose_cfg') or head
 
 
 def is_mmposes(head: ConfigType) -> bool:

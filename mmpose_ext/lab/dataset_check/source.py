@@ -18,7 +18,7 @@ from .files import check_file, is_remote, read_json
 from .image_files import ImageFiles, check_images, open_images
 from .metainfo import check_metainfo
 from .mpii_file import check_mpii_file
-from .pipeline import registered, type_name
+from .pipeline import registered, type_name, uses_weights
 from .records import Records, from_coco, from_mpii, from_samples
 from .report import Report
 
@@ -138,7 +138,7 @@ def open_source(
         advice = "'swap' and 'link' must name joints of keypoint_info" if isinstance(error, KeyError) else ''
         report.add_error('dataset', phase, f'the dataset {config.get("type")} cannot be built', error, advice)
         return None
-    report.check(phase, check_metainfo, metainfo, phase, needs_sigmas)
+    report.check(phase, check_metainfo, metainfo, phase, needs_sigmas, uses_weights(pipeline))
     form, counts = 'other', False
     if issubclass(kind, MpiiDataset):
         form, counts = 'mpii', True

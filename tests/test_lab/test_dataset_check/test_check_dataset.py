@@ -241,6 +241,11 @@ def generate_target(w, **changes):
     w.pipeline('train').insert(-1, dict(type='GenerateTarget', encoder={**codec, **changes}))
 
 
+def weight_targets(w):
+    generate_target(w)
+    w.pipeline('train')[-2]['use_dataset_keypoint_weights'] = True
+
+
 def mmpose_head(w):
     w.head.type = 'HeatmapHead'
 
@@ -401,11 +406,11 @@ FAULTS = {
         ('warning', 'sigmas', 'train', 'reach from 2 to 2'),
     ),
     'weights too many': (
-        lambda w: w.metainfo(lambda i: i['joint_weights'].append(1)),
+        lambda w: (w.metainfo(lambda i: i['joint_weights'].append(1)), weight_targets(w)),
         ('error', 'joint-weights', 'train', 'must be 17 numbers, got 18'),
     ),
     'weights all zero': (
-        lambda w: w.metainfo(lambda i: i.update(joint_weights=[0.0] * 17)),
+        lambda w: (w.metainfo(lambda i: i.update(joint_weights=[0.0] * 17)), weight_targets(w)),
         ('error', 'joint-weights', 'train', '> 0, got 0'),
     ),
     # boxes
