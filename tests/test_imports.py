@@ -58,6 +58,7 @@ LAYERS = {
     'mmpose_ext.lab.dataset_check': (
         'lab.matlab',
         'models',
+        'codecs',
         'datasets',
         'evaluation',
         'checkpoint',

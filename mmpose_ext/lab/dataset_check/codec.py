@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mmpose_ext.codecs import KeypointCodec
 from mmpose_ext.registry import KEYPOINT_CODECS
 
 from .findings import Finding, describe_error
@@ -57,16 +58,14 @@ def encode_decode(codec: Any, keypoints: np.ndarray, labelled: np.ndarray) -> De
         The decoded joints, or None if the codec's targets are not what it decodes.
     """
     flags = labelled.astype(np.float32)
-    if hasattr(codec, 'encode_batch'):
-        encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(flags))
-        outputs = _decodable(encoded)
-        if outputs is None:
+    if isinstance(codec, KeypointCodec):
+        targets = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(flags))
+        output = codec.exact_output(targets)
+        if output is None:
             return None
-        points, scores = codec.batch_decode(*outputs)
-        drawn = encoded['keypoint_weights'].numpy() > 0
-        return Decoded(
-            np.concatenate(points)[..., :2], np.concatenate(scores), drawn, outputs[0] is encoded.get('heatmaps')
-        )
+        found = codec.decode_tensors(output)
+        drawn = targets['keypoint_weights'].numpy() > 0
+        return Decoded(found.points[..., :2].numpy(), found.scores.numpy(), drawn, codec.decodes_maps)
     results, maps = [], False
     for person, flag in zip(keypoints, flags, strict=True):
         encoded = codec.encode(person[None], flag[None])

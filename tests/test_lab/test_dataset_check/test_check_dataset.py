@@ -18,6 +18,7 @@ import pytest
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from scipy.io import savemat
+from user_codecs import registered
 
 from mmpose_ext.lab.dataset_check import Finding, check_dataset, format_findings, has_errors
 from mmpose_ext.lab.dataset_check.codec import build_codec, check_codec, encode_decode
@@ -1033,3 +1034,18 @@ def test_real_images(sample_images):
     assert [one.check for one in findings if one.level in ('error', 'warning')] == ['overlap']
     assert matching(findings, 'info', 'people', 'train', '12 of 14 people are used .dropped: 2 num_keypoints = 0')
     assert matching(findings, 'info', 'bbox-recall', 'val', '118 boxes; 100% of 12 people')
+
+
+@pytest.mark.parametrize('kind', ['derived', 'protocol'])
+def test_a_users_codec_is_checked(world, kind):
+    """One that is registered outside of the package: built, encoded and decoded as any other."""
+    decoder = world.head.decoder
+    with registered() as names:
+        sizes = dict(input_size=decoder.input_size, heatmap_size=decoder.heatmap_size)
+        world.head.decoder = dict(type=names[kind], **sizes)
+        findings = world.check()
+    assert not has_errors(findings), format_findings(findings)
+    assert matching(
+        findings, 'info', 'codec-error', 'model', f'{names[kind].rpartition(".")[2]}, .* joints are off by 0'
+    )
+    assert matching(findings, 'info', 'scores', 'model')
