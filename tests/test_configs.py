@@ -1,8 +1,11 @@
 """Every config loads, builds, trains and predicts; says what its name says; and keeps to the paper's recipe."""
 
+import ast
 import re
+import statistics
+from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Iterator
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,13 +17,14 @@ import torch
 import yaml
 from helpers import load_config as load
 from helpers import output_shapes
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.dataset import Compose, pseudo_collate
 from mmpose.apis import inference_topdown, init_model
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS
 
 from mmpose_ext import config_path
+from mmpose_ext.lab.ablation import Job
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 LEAVES = sorted(path for path in CONFIGS.glob('*/*.py') if path.parent.name != '_base_')
@@ -37,18 +41,13 @@ NAME = re.compile(
     r'(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
 )
 VARIANTS = dict(
-    hourglass=re.compile(r'blocks(?P<blocks>\d)(-(?P<losses>int|final))?|(?P<labels>labelled-only)'),
-    dark=re.compile(r'(?P<encoding>biased|unbiased)-(?P<decoding>argmax|shift|dark)(?P<no_modulation>-no-modulation)?'),
-    integral=re.compile(
-        r'(?P<stages>ms-)?(?P<row>[hi][123]|i-star|i1-joint|i1-l2|r1)?((^|-)map(?P<rows>\d+)x(?P<columns>\d+))?'
-    ),
-    rle=re.compile(
-        r'(?P<row>dle|basic|l1|l2|laplace|gaussian|q-gaussian|heatmap|integral|maf|nsf)|(?P<start>pretrained|scratch)|'
-        r'(?P<mean>integral)-mean|flow-(?P<layers>\d)x(?P<neurons>\d+)'
-    ),
+    hourglass=re.compile(r'blocks(?P<blocks>\d)-(?P<losses>int)'),
+    dark=re.compile(r'(?P<encoding>biased)-(?P<decoding>shift)'),
+    integral=re.compile(r'(?P<stages>ms-)?(?P<row>h[12]|i-star)'),
+    rle=re.compile(r'(?P<row>l1|heatmap|integral)|(?P<start>pretrained)'),
     fpd=re.compile(
-        r'(?P<role>teacher|student)|((?P<alone>student)-)?(?P<labels>half)-labels|(?P<loss>cross-entropy)|'
-        r'(?P<head>integral|rle)|map(?P<rows>\d+)x(?P<columns>\d+)|teacher-(?P<teacher>[a-z0-9]+)'
+        r'(?P<role>teacher|student)(-(?P<labels>half)-labels)?|(?P<head>integral|rle)|'
+        r'map(?P<rows>\d+)x(?P<columns>\d+)|from-(?P<teacher>[a-z0-9]+)'
     ),
 )
 DATA_SETS = dict(
@@ -74,10 +73,7 @@ RECIPE = {
     ('hrnet-w48', 'coco', 128): (1, 11, 2 * 64, *HRNET),
     ('hrnet-w48', 'coco', 384): (3, 11, 4 * 18, *HRNET),
     ('res50', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
-    ('res101', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
-    ('res152', 'coco', 128): (1, 3, 2 * 64, *SIMPLE),
     ('hourglass-4x256', 'coco', 128): (1, 11, 8, *SIMPLE),
-    ('hourglass-8x256', 'coco', 128): (2, 11, 8, *SIMPLE),
     ('hrnet-w32', 'mpii', 256): (2, 11, 4 * 32, 210, (170, 200), 0.25, 30, None),
 }
 
@@ -105,13 +101,18 @@ def parse(leaf: Path) -> dict[str, Any]:
     return {key: int(text) if text and text.isdigit() else text for key, text in found.items()}
 
 
+def config_of(job: Job) -> Config:
+    """The config that a tool works with when the job's command is typed."""
+    start = job.command.index('--cfg-options')
+    parser = ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='*', action=DictAction)
+    config = load(Path(job.command[2]))
+    config.merge_from_dict(parser.parse_args(job.command[start:]).cfg_options)
+    return config
+
+
 def steps(pipeline: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [step for step in pipeline if step['type'] == kind]
-
-
-def without_zuko(cfg: Config) -> bool:
-    """Whether a config needs the library of other flows, and it is not there."""
-    return 'ZukoFlow' in cfg.pretty_text and not find_spec('zuko')
 
 
 def metainfo_of(cfg: Config) -> dict[str, Any]:
@@ -173,8 +174,6 @@ def narrow(cfg: Config) -> None:
 @each_leaf
 def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
     cfg = load(leaf)
-    if without_zuko(cfg):
-        pytest.skip('zuko is not installed')
     narrow(cfg)
     size = cfg.model.head.decoder.get('heatmap_size')
     cfg.model.test_cfg.output_heatmaps = size is not None
@@ -276,7 +275,6 @@ def test_darks_name_says_which_codec_is_inside(leaf: Path, mmpose_scope: None) -
     name, codec = parse(leaf), KEYPOINT_CODECS.build(load(leaf).model.head.decoder)
     assert codec.encoding == (name['encoding'] or 'unbiased')
     assert codec.decoding == (name['decoding'] or 'dark')
-    assert (codec.blur_kernel_size is None) == bool(name['no_modulation'])
 
 
 @pytest.mark.parametrize('leaf', [leaf for leaf in DARK if 'synthetic' not in leaf.stem], ids=lambda leaf: leaf.stem)
@@ -287,7 +285,7 @@ def test_darks_recipe_is_the_papers(leaf: Path) -> None:
     ]
     codec, pipeline = cfg.model.head.decoder, cfg.train_dataloader.dataset.pipeline
     assert codec.sigma == sigma
-    assert codec.blur_kernel_size == (None if name['no_modulation'] else kernel)
+    assert codec.blur_kernel_size == kernel
     assert name['processes'] * name['batch'] == batch
     rate = 2.5e-4 if name['backbone'].startswith('hourglass') else 1e-3
     assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=rate)
@@ -309,17 +307,9 @@ def test_darks_recipe_is_the_papers(leaf: Path) -> None:
 # maps the codec draws, and the row whose weights it starts from.
 ROWS = {
     'h1': (None, 'KeypointMSELoss', 'gaussian', None),
-    'h2': (None, 'HeatmapCrossEntropyLoss', 'one_hot', None),
-    'h3': (None, 'HeatmapBCELoss', 'disk', None),
     None: ('l1', None, None, 'h1'),
-    'i1': ('l1', None, None, 'h1'),  # so called in names of multi-stage networks only
-    'i2': ('l1', None, None, 'h2'),
-    'i3': ('l1', None, None, 'h3'),
     'i-star': ('l1', None, None, None),
-    'i1-joint': ('l1', 'KeypointMSELoss', 'gaussian', None),
-    'i1-l2': ('l2', None, None, 'h1'),
 }
-TABLE_1 = {'h1', 'h2', 'h3', None, 'i2', 'i3', 'i-star', 'r1'}
 # of the codec where no wider cells say otherwise: sigma in cells, radius in pixels
 SYNTHETIC_MAPS = {128: (1.5, 7.5), 64: (1, 5)}
 
@@ -329,11 +319,6 @@ def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) ->
     name, cfg = parse(leaf), load(leaf)
     with torch.device('meta'):
         head = MODELS.build(cfg.model.head)
-    if name['row'] == 'r1':
-        assert cfg.model.head.type == 'mmpose_ext.RegressionHead'
-        assert head.loss_module.norm == 'l1'
-        assert cfg.load_from is None
-        return
     if name['stages'] or name['backbone'].startswith('hourglass'):
         assert cfg.model.head.type == 'mmpose_ext.MultiStageHead'
         assert head.loss_weights is None  # one loss for each stage, all with the same weight
@@ -345,7 +330,7 @@ def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) ->
     assert head.decoder.heatmap_type == maps
     assert head.decoder.decoding == ('integral' if norm else 'shift')
     # of H1's maps, which go from 0 to 1, the paper's softmax is almost flat: too little for a short second stage
-    sharp = name['data'] == 'synthetic' and norm and name['row'] in (None, 'i1-joint', 'i1-l2')
+    sharp = name['data'] == 'synthetic' and norm and name['row'] is None
     assert (head.beta, head.debias) == (20 if sharp else 1, False)
     assert (cfg.load_from is None) == (start is None)
 
@@ -358,9 +343,7 @@ def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) ->
 def test_second_stages_start_from_the_first(leaf: Path, mmpose_scope: None) -> None:
     """``load_from`` is where the heat-map twin leaves its last weights, and every one of them fits."""
     name, cfg = parse(leaf), load(leaf)
-    maps = f'map{name["rows"]}x{name["columns"]}' if name['rows'] else None
-    variant = '-'.join(part for part in (ROWS[name['row']][-1], maps) if part)
-    stem = leaf.stem.removesuffix(f'_{name["variant"]}') + f'_{name["stages"] or ""}{variant}'
+    stem = leaf.stem.removesuffix(f'_{name["variant"]}') + f'_{ROWS[name["row"]][-1]}'
     first = CONFIGS / 'integral' / f'{stem}.py'
     assert first in LEAVES
     twin = load(first)
@@ -390,15 +373,13 @@ def test_integral_recipe_is_the_papers(leaf: Path, mmpose_scope: None) -> None:
     assert not steps(pipeline, 'RandomHalfBody')
     scratch = name['backbone'].startswith('hourglass')
     assert scratch or cfg.model.backbone.init_cfg.checkpoint == f'torchvision://resnet{cfg.model.backbone.depth}'
-    if name['row'] == 'r1':
-        return
     codec = KEYPOINT_CODECS.build(cfg.model.head.decoder)
     assert (codec.sigma, codec.radius) == (1, 15)
     if scratch:
         assert 'init_cfg' not in cfg.model.backbone
         return
     layers = cfg.model.backbone if name['stages'] else cfg.model.head
-    assert tuple(layers.deconv_out_channels) == (256,) * (2 if name['rows'] else 3)
+    assert tuple(layers.deconv_out_channels) == (256,) * 3
 
 
 @pytest.mark.parametrize('leaf', [leaf for leaf in INTEGRAL if 'synthetic' in leaf.stem], ids=lambda leaf: leaf.stem)
@@ -406,21 +387,8 @@ def test_integral_recipe_on_synthetic_people(leaf: Path, mmpose_scope: None) -> 
     name, cfg = parse(leaf), load(leaf)
     assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=2e-3 if cfg.load_from is None else 1e-3)
     assert [metric.type for metric in cfg.test_evaluator] == ['CocoMetric', 'mmpose_ext.ConfidenceCorrelation']
-    if name['row'] != 'r1':
-        codec = KEYPOINT_CODECS.build(cfg.model.head.decoder)
-        sigma, radius = SYNTHETIC_MAPS[name['height']]
-        assert (codec.sigma, codec.radius) == (1 if name['rows'] else sigma, radius)
-
-
-@pytest.mark.parametrize(('data', 'height'), [('mpii', 256), ('synthetic', 128), ('synthetic', 64)])
-def test_table_1_is_complete(data: str, height: int) -> None:
-    names = [parse(leaf) for leaf in INTEGRAL]
-    rows = {
-        name['row']
-        for name in names
-        if (name['data'], name['height'], name['stages'], name['rows']) == (data, height, None, None)
-    }
-    assert rows >= TABLE_1 | {'i1-joint'}
+    codec = KEYPOINT_CODECS.build(cfg.model.head.decoder)
+    assert (codec.sigma, codec.radius) == SYNTHETIC_MAPS[name['height']]
 
 
 def test_integral_config_infers_with_mmposes_function(mmpose_scope: None) -> None:
@@ -448,49 +416,33 @@ def test_integral_config_infers_with_mmposes_function(mmpose_scope: None) -> Non
 # ---------------------------------------------------------------------------------------------
 # residual log-likelihood estimation
 
-# What the losses of the paper's rows differ in: flow, residual, distribution, reparameterised; None is RLE.
-LIKELIHOODS = {
-    None: ('RealNVP', True, 'laplace', True),
-    'dle': ('RealNVP', False, 'laplace', True),
-    'basic': ('RealNVP', False, 'gaussian', False),
-    'laplace': (None, True, 'laplace', True),
-    'gaussian': (None, True, 'gaussian', True),
-    'q-gaussian': ('RealNVP', True, 'gaussian', True),
-    'maf': ('MAF', True, 'laplace', True),
-    'nsf': ('NSF', True, 'laplace', True),
-}
-OTHER_HEADS = dict(l1='RegressionHead', l2='RegressionHead', heatmap='HeatmapHead', integral='IntegralHead')
+OTHER_HEADS = dict(l1='RegressionHead', heatmap='HeatmapHead', integral='IntegralHead')
 OURS = ('synthetic', 'freihand', 'wflw', 'ap10k')
 
 
 @pytest.mark.parametrize('leaf', RLE, ids=lambda leaf: leaf.stem)
 def test_rle_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) -> None:
     name, cfg = parse(leaf), load(leaf)
-    if without_zuko(cfg):
-        pytest.skip('zuko is not installed')
-    with torch.device('cpu' if name['row'] in ('maf', 'nsf') else 'meta'):  # zuko computes where it is built
+    with torch.device('meta'):
         head = MODELS.build(cfg.model.head)
     kind = type(head).__name__
     # the paper's HRNet has no pooled features that points could come from
-    integral = name['mean'] or name['backbone'].startswith('hrnet')
+    integral = name['backbone'].startswith('hrnet')
     assert kind == OTHER_HEADS.get(name['row'], 'IntegralRLEHead' if integral else 'RLEHead')
     if kind == 'RegressionHead':
-        assert head.loss_module.norm == name['row']
+        assert head.loss_module.norm == 'l1'
     if kind == 'IntegralHead':
         assert (head.loss_coord.norm, head.loss_heatmap, head.beta, head.debias) == ('l1', None, 1, False)
     if kind == 'HeatmapHead':
         codec = head.decoder
-        sigma = {256: 2, 384: 3}[name['height']]
-        assert (codec.encoding, codec.decoding, codec.sigma) == ('biased', 'shift', sigma)
-    if not kind.endswith('RLEHead'):
-        return
-    loss = head.loss_module
-    flow = getattr(loss.flow_model, 'settings', {}).get('name') or (loss.flow_model and type(loss.flow_model).__name__)
-    assert (flow, loss.residual, loss.q_distribution, loss.reparameterized) == LIKELIHOODS[name['row']]
-    if flow == 'RealNVP':
-        sizes = (loss.flow_model.sizes['num_layers'], loss.flow_model.sizes['hidden_channels'])
-        assert sizes == (name['layers'] or 3, name['neurons'] or 64)
-    assert integral or not head.feature_norm
+        assert (codec.encoding, codec.decoding, codec.sigma) == ('biased', 'shift', {256: 2, 384: 3}[name['height']])
+    if kind.endswith('RLEHead'):
+        loss = head.loss_module
+        assert (loss.residual, loss.q_distribution, loss.reparameterized) == (True, 'laplace', True)
+        assert type(loss.flow_model).__name__ == 'RealNVP'
+        sizes = loss.flow_model.sizes
+        assert (sizes['num_layers'], sizes['hidden_channels']) == (3, 64)
+        assert integral or not head.feature_norm
 
 
 @pytest.mark.parametrize('leaf', [leaf for leaf in RLE if parse(leaf)['data'] not in OURS], ids=lambda leaf: leaf.stem)
@@ -520,7 +472,7 @@ def test_rles_recipe_is_the_programs(leaf: Path) -> None:
 def test_backbones_start_from_the_heat_map_net(leaf: Path, mmpose_scope: None) -> None:
     """The paper's rows with an asterisk, and all but one on synthetic people: every weight of the backbone fits."""
     name, cfg = parse(leaf), load(leaf)
-    if name['data'] == 'synthetic' and name['start'] != 'scratch':
+    if name['data'] == 'synthetic':
         stem = f'integral/integral_res18_1xb32-10e_synthetic-{name["height"]}x{name["width"]}_h1'
     elif name['start'] == 'pretrained':
         stem = f'rle/{leaf.stem.removesuffix("pretrained")}heatmap'
@@ -548,35 +500,51 @@ def test_starts_are_loaded(tmp_path: Path, mmpose_scope: None) -> None:
     assert all((value == expected[key]).all() for key, value in model.backbone.state_dict().items())
 
 
-@pytest.mark.parametrize(
-    ('data', 'rows'),
-    [
-        (
-            'coco-256x192',
-            {None, 'l1', 'l2', 'laplace', 'gaussian', 'q-gaussian', 'dle', 'basic', 'heatmap', 'integral'},
-        ),
-        (
-            'synthetic-128x96',
-            {None, 'l1', 'l2', 'laplace', 'gaussian', 'q-gaussian', 'dle', 'basic', 'maf', 'nsf'},
-        ),
-        ('synthetic-64x64', {None, 'l1', 'laplace'}),
-    ],
-)
-def test_tables_of_rle_are_complete(data: str, rows: set[str | None]) -> None:
-    assert {parse(leaf)['row'] for leaf in RLE if f'_{data}' in leaf.stem} == rows
-
-
-def test_every_leaf_of_rle_is_in_a_table_of_the_paper_or_said_not_to_be() -> None:
-    tables = ' '.join(path.read_text() for path in (CONFIGS / 'rle' / 'tables').glob('*.yaml'))
-    for leaf in RLE:
-        assert f'rle/{leaf.name}' in tables or 'not in the paper' in leaf.read_text().splitlines()[0], leaf.stem
-
-
 # ---------------------------------------------------------------------------------------------
 # the files
 
 
-def test_every_leaf_is_in_the_method_s_tables() -> None:
+def base_files(path: Path) -> list[Path]:
+    """The files that a config names in ``_base_``."""
+    line = next((line for line in ast.parse(path.read_text()).body if ast.unparse(line).startswith('_base_ = ')), None)
+    if not isinstance(line, ast.Assign):
+        return []
+    named = ast.literal_eval(line.value)
+    return [(path.parent / name).resolve() for name in ([named] if isinstance(named, str) else named)]
+
+
+def files_to_read(path: Path) -> set[Path]:
+    """A config with all that it inherits."""
+    return {path}.union(*(files_to_read(base) for base in base_files(path)))
+
+
+def levels(path: Path) -> int:
+    return 1 + max((levels(base) for base in base_files(path)), default=0)
+
+
+def body(path: Path) -> str:
+    """A leaf without its docstring and its bases."""
+    lines = [ast.unparse(line) for line in ast.parse(path.read_text()).body if not isinstance(line, ast.Expr)]
+    return '\n'.join(line for line in lines if not line.startswith('_base_ = '))
+
+
+def test_budgets() -> None:
+    """A reader of a leaf opens few files, and finds in it what no other leaf has."""
+    assert len(LEAVES) <= 100
+    assert statistics.median(len(files_to_read(leaf)) for leaf in LEAVES) <= 5
+    assert max(len(files_to_read(leaf)) for leaf in LEAVES) <= 7
+    assert max(map(levels, LEAVES)) <= 4
+    bodies = Counter(map(body, LEAVES))
+    assert not [leaf.stem for leaf in LEAVES if bodies[body(leaf)] > 1]
+    used = set().union(*map(files_to_read, LEAVES)) - {*LEAVES}
+    # the files of protocol 1 of Human3.6M are for configs to build on
+    assert {path.stem for path in {*CONFIGS.glob('_base_/**/*.py')} - used} == {
+        'topdown_h36m-p1',
+        'topdown_h36m-p1-mpii',
+    }
+
+
+def test_every_leaf_is_in_the_metafile() -> None:
     for folder in sorted({leaf.parent for leaf in LEAVES}):
         stems = {leaf.stem for leaf in LEAVES if leaf.parent == folder}
         models = yaml.safe_load((folder / 'metafile.yml').read_text())['Models']
@@ -584,8 +552,21 @@ def test_every_leaf_is_in_the_method_s_tables() -> None:
         assert [Path(model['Config']) for model in models] == [
             Path('configs') / folder.name / f'{model["Name"]}.py' for model in models
         ]
-        linked = set(re.findall(r'\]\(([^)/]+)\.py\)', (folder / 'README.md').read_text()))
-        assert linked == stems
+
+
+def test_every_leaf_is_named_by_a_readme() -> None:
+    linked = set()
+    for folder in sorted({leaf.parent for leaf in LEAVES}):
+        for name in re.findall(r'\]\(([^)#]+\.py)\)', (folder / 'README.md').read_text()):
+            linked.add((folder / name).resolve())
+    assert {leaf.stem for leaf in LEAVES if leaf not in linked} == set()
+
+
+def test_every_leaf_is_in_a_table_or_said_not_to_be_in_the_paper() -> None:
+    tables = ' '.join(path.read_text() for path in CONFIGS.glob('*/tables/*.yaml'))
+    for leaf in LEAVES:
+        named = f'{leaf.parent.name}/{leaf.name}' in tables
+        assert named or re.search(r'not in the paper|official implementation', leaf.read_text().splitlines()[0]), leaf
 
 
 def test_base_files_are_named_apart_from_mmposes() -> None:
@@ -620,6 +601,7 @@ def test_data_root_is_one_environment_variable(variable: str, name: str, monkeyp
             return [*own, *chain.from_iterable(map(paths, cfg.values()))]
         return [*chain.from_iterable(map(paths, cfg))] if isinstance(cfg, list | tuple) else []
 
+    monkeypatch.delenv(variable, raising=False)
     before = paths(Config.fromfile(config_path(name)).to_dict())
     monkeypatch.setenv(variable, '/elsewhere/folder')
     after = paths(Config.fromfile(config_path(name)).to_dict())
@@ -627,6 +609,45 @@ def test_data_root_is_one_environment_variable(variable: str, name: str, monkeyp
     assert len(before) >= 4
     assert all(path.startswith(root) for path in before)
     assert after == [path.replace(root, '/elsewhere/folder/') for path in before]
+
+
+@pytest.mark.parametrize('folder', ["/data/Jane's", 'D:\\data\\new', '/data/a "b"', '/data/{x}', '/data/ä $HOME'])
+def test_data_root_may_be_any_folder(folder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment variable is a value, not a part of the config's text; the saved config keeps it."""
+    monkeypatch.setenv('MPII_ROOT', folder)
+    for name in ('dark/dark_hrnet-w32_4xb32-210e_mpii-256x256', '_base_/datasets/topdown_h36m-mpii'):
+        cfg = Config.fromfile(config_path(name))
+        train = cfg.train_dataloader.dataset
+        assert train.get('datasets', [train])[-1].data_root == f'{folder}/'
+        cfg.dump(tmp_path / 'dumped.py')
+        assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
+
+
+def test_a_dataset_has_one_folder() -> None:
+    """Files that name the same environment variable have the same default."""
+    found: dict[str, set[str]] = {}
+    for path in CONFIGS.rglob('*.py'):
+        for variable, default in re.findall(r"getenv\('(\w+)', '([^']+)'\)", path.read_text()):
+            found.setdefault(variable, set()).add(default)
+    assert set(found) >= {'COCO_ROOT', 'MPII_ROOT', 'LSP_ROOT', 'SYNTHETIC_ROOT'}
+    assert all(defaults == {f'data/{variable.removesuffix("_ROOT").lower()}'} for variable, defaults in found.items())
+
+
+RECIPE_OF_DATA = re.search(
+    r'```python\n(_base_ = __import__[^`]*val_evaluator[^`]*)```', (CONFIGS.parent / 'docs' / 'configs.md').read_text()
+)
+
+
+@pytest.mark.parametrize('leaf', [leaf for leaf in LEAVES if '_coco-' in leaf.stem], ids=lambda leaf: leaf.stem)
+def test_the_documented_recipe_fits_every_config_of_coco(leaf: Path, tmp_path: Path) -> None:
+    assert RECIPE_OF_DATA
+    name = f'{leaf.parent.name}/{leaf.name}'
+    (tmp_path / 'mine.py').write_text(re.sub(r"config_path\('[^']*'\)", f'config_path({name!r})', RECIPE_OF_DATA[1]))
+    cfg = Config.fromfile(tmp_path / 'mine.py')
+    assert cfg.train_dataloader.dataset.data_root == cfg.test_dataloader.dataset.data_root == '/datasets/mine/'
+    assert cfg.test_dataloader.dataset.bbox_file is None
+    assert cfg.test_evaluator == dict(type='CocoMetric', ann_file='/datasets/mine/annotations/val.json')
+    assert cfg.model == load(leaf).model
 
 
 def test_config_outside_the_repository_inherits_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

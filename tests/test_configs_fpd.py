@@ -1,4 +1,4 @@
-"""configs/fpd: five lines on top of a student's config, pairs that fit, teachers where their configs leave them."""
+"""configs/fpd: a teacher on top of a student's config, pairs that fit, teachers where their configs leave them."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmpose.registry import MODELS
-from test_configs import CONFIGS, fake_person, load, metainfo_of, narrow, parse
+from test_configs import CONFIGS, config_of, fake_person, load, metainfo_of, narrow, parse
 
 from mmpose_ext import config_path
-from mmpose_ext.lab.ablation.table import find_table, list_tables
+from mmpose_ext.lab.ablation import find_table, list_tables, make_plan
 
 LEAVES = sorted((CONFIGS / 'fpd').glob('*.py'))
 DISTILLED = [leaf for leaf in LEAVES if 'PoseDistiller' in load(leaf).model.type]
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.usefixtures('mmpose_scope')
 # what the variants of a name say: what is learned, student's and teacher's backbone, maps and input of the teacher
 PAIRS = {
     'fpd_hourglass-4x128_1xb8-140e_mpii-256x256': ('maps', 'StackedHourglass', (64, 64), (256, 256)),
-    'fpd_hourglass-4x128_1xb8-140e_mpii-256x256_teacher-res101': ('maps', 'ResNet', (64, 64), (256, 256)),
+    'fpd_hourglass-4x128_1xb8-140e_mpii-256x256_from-res50': ('maps', 'ResNet', (64, 64), (256, 256)),
     'fpd_res50_4xb32-140e_mpii-256x256_map32x32': ('maps', 'HRNet', (64, 64), (256, 256)),
     'fpd_res18_4xb32-140e_mpii-256x256_integral': ('points', 'StackedHourglass', (64, 64), (256, 256)),
     'fpd_res50_8xb32-270e_coco-256x192_rle': ('points', 'HRNet', (48, 64), (192, 256)),
-    'fpd_hrnet-w32_2xb64-210e_coco-128x96_teacher-384x288': ('maps', 'HRNet', (72, 96), (288, 384)),
-    'fpd_hourglass-4x128_1xb8-70e_lsp-256x256_teacher-mpii': ('maps', 'StackedHourglass', (64, 64), (256, 256)),
+    'fpd_hrnet-w32_2xb64-210e_coco-128x96_from-384x288': ('maps', 'HRNet', (72, 96), (288, 384)),
+    'fpd_hourglass-4x128_1xb8-70e_lsp-256x256_from-mpii': ('maps', 'StackedHourglass', (64, 64), (256, 256)),
     'fpd_hrnet-w32_4xb24-210e_coco-256x192': ('maps', 'HRNet', (48, 64), (192, 256)),
 }
 
@@ -38,26 +38,30 @@ def shapes_of(cfg: Config) -> Any:
         return MODELS.build(cfg.model)
 
 
-def base_of(leaf: Path) -> Config:
-    """The config that a leaf is written on top of."""
-    line = next(line for line in leaf.read_text().splitlines() if line.startswith('_base_ = '))
-    return load((leaf.parent / line.partition(' = ')[2].strip("'")).resolve())
+# configs of students that are trained alone, too
+STUDENTS = {
+    'fpd_hourglass-4x128_1xb8-140e_mpii-256x256': 'hourglass/hourglass_4x128_1xb8-140e_mpii-256x256',
+    'fpd_hourglass-4x128_1xb8-140e_mpii-256x256_from-res50': 'hourglass/hourglass_4x128_1xb8-140e_mpii-256x256',
+    'fpd_hourglass-4x128_1xb8-70e_lsp-256x256': 'fpd/fpd_hourglass-4x128_1xb8-70e_lsp-256x256_student',
+    'fpd_hourglass-4x128_1xb8-70e_lsp-256x256_from-mpii': 'fpd/fpd_hourglass-4x128_1xb8-70e_lsp-256x256_student',
+    'fpd_hrnet-w32_2xb64-210e_coco-128x96_from-384x288': 'dark/dark_hrnet-w32_2xb64-210e_coco-128x96',
+    'fpd_hrnet-w32_4xb24-210e_coco-256x192': 'dark/dark_hrnet-w32_4xb32-210e_coco-256x192_biased-shift',
+    'fpd_res18_1xb32-10e_synthetic-128x96': 'fpd/fpd_res18_1xb32-10e_synthetic-128x96_student',
+    'fpd_res18_1xb32-10e_synthetic-128x96_rle': 'rle/rle_res18_1xb32-10e_synthetic-128x96',
+    'fpd_res50_8xb32-270e_coco-256x192_rle': 'rle/rle_res50_8xb32-270e_coco-256x192',
+}
 
 
 @each_distilled
 def test_the_model_is_the_students(leaf: Path) -> None:
-    """Nothing but the settings of the distillation differs from the student's config, and they are few."""
-    found, plain = load(leaf).model.to_dict(), base_of(leaf).model.to_dict()
-    assert {name for name in found | plain if found.get(name) != plain.get(name)} <= {*SETTINGS}
-    student = {name: value for name, value in found.items() if name not in SETTINGS}
-    assert student == {name: value for name, value in plain.items() if name not in SETTINGS}
-    if plain['type'] == 'TopdownPoseEstimator':
-        cfg = load(leaf)
-        with torch.device('meta'):
-            weights, expected = (MODELS.build(dict(one)).state_dict() for one in (cfg.model, plain))
-        assert {key: value.shape for key, value in weights.items()} == {
-            key: value.shape for key, value in expected.items()
-        }
+    """Without the settings of the distillation it is a plain estimator with the same weights."""
+    found = load(leaf).model.to_dict()
+    student = {name: value for name, value in found.items() if name not in SETTINGS} | dict(type='TopdownPoseEstimator')
+    if leaf.stem in STUDENTS:
+        assert student == load(Path(config_path(STUDENTS[leaf.stem]))).model.to_dict()
+    with torch.device('meta'):
+        weights, expected = (MODELS.build(dict(one)).state_dict() for one in (found, student))
+    assert {key: value.shape for key, value in weights.items()} == {key: value.shape for key, value in expected.items()}
 
 
 @each_distilled
@@ -90,8 +94,6 @@ def test_there_is_a_pair_of_every_kind() -> None:
     assert {*PAIRS} <= {leaf.stem for leaf in DISTILLED}
     names = [parse(leaf) for leaf in DISTILLED]
     assert {name['data'] for name in names} == {'mpii', 'lsp', 'coco', 'synthetic'}
-    students = {name['backbone'] for name in names if name['data'] == 'mpii'}
-    assert {f'hourglass-4x{width}' for width in (128, 64, 32)} <= students
 
 
 @each_distilled
@@ -112,7 +114,7 @@ def test_a_step_of_every_pair(leaf: Path) -> None:
     assert sum(bool(parameter.grad.any()) for parameter in model.parameters() if parameter.grad is not None) > 10
 
 
-def test_rows_of_the_released_program() -> None:
+def test_rows_of_the_official_implementation() -> None:
     """Its COCO script: the student's weights to begin with, joints weighted by their labels."""
     cfg = Config.fromfile(config_path('fpd/fpd_hrnet-w32_4xb24-210e_coco-256x192'))
     assert cfg.load_from == 'work_dirs/dark_hrnet-w32_4xb32-210e_coco-256x192_biased-shift/epoch_210.pth'
@@ -122,32 +124,31 @@ def test_rows_of_the_released_program() -> None:
 
 def test_half_of_the_labels() -> None:
     """The same ones for the student alone and distilled; joints without a label learn from the teacher."""
-    stem = 'fpd_res18_1xb32-10e_synthetic-128x96'
-    alone, distilled = (
-        Config.fromfile(config_path(f'fpd/{stem}_{name}')) for name in ('student-half-labels', 'half-labels')
-    )
+    plan = make_plan(find_table('fpd/labels'), 'synthetic', 1, Path('/results'))
+    alone, distilled = (config_of(plan.trainings[stage, 0]) for stage in ('student, half', 'distilled, half'))
     assert alone.train_dataloader == distilled.train_dataloader
     drop = alone.train_dataloader.dataset.pipeline[1]
     assert drop == dict(type='mmpose_ext.DropLabels', ratio=0.5)
+    assert (alone.model.type, distilled.model.type) == ('TopdownPoseEstimator', 'mmpose_ext.PoseDistiller')
     assert not distilled.model.get('label_weights', False)
     teacher = Config.fromfile(config_path(distilled.model.teacher.config))
     assert 'DropLabels' not in teacher.pretty_text
 
 
 def test_tables() -> None:
-    """Every leaf of the paper is in a table, every distilled stage has its teacher, trained once."""
+    """Every distilled stage has its teacher, trained once."""
     tables = [find_table(name) for name in list_tables() if name.startswith('fpd/')]
-    configs = {path for table in tables for stage in table.stages.values() for path in stage.config.values()}
-    for leaf in LEAVES:
-        assert f'fpd/{leaf.name}' in configs or 'not in the paper' in leaf.read_text().splitlines()[0], leaf.stem
-    for table in tables:
-        for name, stage in table.stages.items():
-            for path in stage.config.values():
-                distilled = load(Path(config_path(path))).model.type == 'mmpose_ext.PoseDistiller'
-                assert distilled is ('model.teacher.checkpoint' in stage.uses), (table.name, name)
-                if distilled:
-                    teacher = table.stages[stage.uses['model.teacher.checkpoint']]
-                    assert teacher.shared
-                    assert load(Path(config_path(path))).model.teacher.config in teacher.config.values()
+    plans = [make_plan(table, data, 1, Path('/results')) for table in tables for data in table.data_sets]
+    for plan in plans:
+        for (name, _), job in plan.trainings.items():
+            model, uses = config_of(job).model, plan.table.stages[name].uses
+            assert (model.type == 'mmpose_ext.PoseDistiller') is ('model.teacher.checkpoint' in uses), (
+                plan.table.name,
+                name,
+            )
+            if 'model.teacher.checkpoint' in uses:
+                teacher = plan.table.stages[uses['model.teacher.checkpoint']]
+                assert teacher.shared
+                assert model.teacher.config in teacher.config.values()
     (alpha,) = [table for table in tables if table.name == 'fpd/alpha']
     assert [row.name.partition(',')[0] for row in alpha.rows] == ['0', '0.05', '0.1', '0.5', '0.95', '0.99']

@@ -7,20 +7,17 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
-from test_configs import CONFIGS, parse, steps
+from test_configs import CONFIGS, config_of, parse, steps
 
-from mmpose_ext import config_path
-from mmpose_ext.lab.ablation.table import find_table
+from mmpose_ext.lab.ablation import find_table, make_plan
 
 LEAVES = sorted((CONFIGS / 'hourglass').glob('*.py'))
 each_leaf = pytest.mark.parametrize('leaf', LEAVES, ids=lambda leaf: leaf.stem)
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
 
-def model_of(name: str, **change: Any) -> Any:
+def model_of(cfg: Config) -> Any:
     """A config's model on no device, for its shapes."""
-    cfg = Config.fromfile(config_path(f'hourglass/hourglass_{name}'))
-    cfg.model.backbone.update(change)
     with torch.device('meta'):
         return MODELS.build(cfg.model)
 
@@ -42,9 +39,9 @@ def test_rows_have_the_papers_networks(leaf: Path) -> None:
         assert [inner.decoder.heatmap_size for inner in head.heads] == sizes
         assert head.loss_weights == (1, 1, 1)
     else:
-        assert head.loss_weights == ((0, 1) if name['losses'] == 'final' else None)
+        assert head.loss_weights is None
     for inner in head.heads:
-        assert inner.unlabeled_weight == (0 if name['labels'] else 1)
+        assert inner.unlabeled_weight == 1
         assert (inner.decoder.encoding, inner.decoder.decoding) == ('biased', 'shift')
     # down to 4x4 cells of 256x256, and to 4x3 of 128x96; the stem is Newell's, whatever the width
     synthetic = name['data'] == 'synthetic'
@@ -68,45 +65,49 @@ def test_recipe_is_the_papers(leaf: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    'names',
-    [
-        [
-            '1x256_1xb8-140e_mpii-256x256_blocks8',
-            '2x256_1xb8-140e_mpii-256x256_blocks4',
-            '4x256_1xb8-140e_mpii-256x256_blocks2',
-            '8x256_1xb8-140e_mpii-256x256',
-        ],
-        [
-            '1x32_1xb32-10e_synthetic-128x96_blocks4',
-            '2x32_1xb32-10e_synthetic-128x96_blocks2',
-            '4x32_1xb32-10e_synthetic-128x96',
-        ],
-    ],
-    ids=['mpii', 'synthetic'],
+    ('data', 'rows'), [('mpii', ['1x8', '2x4', '4x2', '8x1']), ('synthetic', ['1x4', '2x2', '4x1'])]
 )
-def test_networks_of_figure_9_are_of_one_size(names: list[str]) -> None:
-    sizes = [size_of(model_of(name)) for name in names]
+def test_networks_of_figure_9_are_of_one_size(data: str, rows: list[str]) -> None:
+    plan = make_plan(find_table('hourglass/stacks'), data, 1, Path('/results'))
+    sizes = [size_of(model_of(config_of(plan.tests[row, 0]))) for row in rows]
     assert sizes == sorted(sizes)
     assert sizes[-1] < 1.06 * sizes[0]
 
 
-def test_every_leaf_is_in_a_table_or_not_in_the_paper() -> None:
-    tables = ' '.join(path.read_text() for path in (CONFIGS / 'hourglass' / 'tables').glob('*.yaml'))
-    for leaf in LEAVES:
-        assert f'hourglass/{leaf.name}' in tables, leaf.stem
+@pytest.mark.parametrize(('data', 'blocks'), [('mpii', 8), ('synthetic', 4)])
+def test_rows_of_figure_8(data: str, blocks: int) -> None:
+    """One hourglass with losses inside or not, two with a loss on each or on the last: as many residual modules."""
+    plan = make_plan(find_table('hourglass/supervision'), data, 1, Path('/results'))
+    found = {}
+    for row in plan.table.rows:
+        model = config_of(plan.tests[row.name, 0]).model
+        inner = model.backbone.get('inner_predictions', 0)
+        weights = model.head.get('loss_weights')
+        found[row.name] = (model.backbone.num_stacks, model.backbone.num_blocks, inner, weights and list(weights))
+    assert found == {
+        'HG': (1, blocks, 0, None),
+        'HG-Int': (1, blocks, 2, None),
+        'HG-Stacked': (2, blocks // 2, 0, [0, 1]),
+        'HG-Stacked-Int': (2, blocks // 2, 0, None),
+    }
+
+
+def test_joints_without_a_label_count_or_not() -> None:
+    plan = make_plan(find_table('hourglass/unlabeled'), 'mpii', 1, Path('/results'))
+    weights = [config_of(plan.trainings[stage, 0]).model.head.head.unlabeled_weight for stage in ('zeros', 'left out')]
+    assert weights == [1, 0]
 
 
 def test_half_way_rows_test_the_first_half_of_the_same_weights() -> None:
     """A network with fewer stacks has the same parameters, under the same names, and the maps of its last stack."""
     table = find_table('hourglass/stacks')
-    rows = [row for row in table.rows if row.options]
-    assert [row.options for row in rows] == [{'model.backbone.num_stacks': stacks} for stacks in (1, 2, 4)]
-    for row in rows:
-        for config in table.stages[row.stage].config.values():
-            name = config.removeprefix('hourglass/hourglass_').removesuffix('.py')
-            whole = model_of(name)
-            half = whole.backbone.stacks[: len(whole.backbone.stacks) // 2]
-            options = row.options['model.backbone.num_stacks']
-            weights, needed = whole.state_dict(), model_of(name, num_stacks=options).state_dict()
-            assert len(half) == options or 'synthetic' in name
+    for data, half_way in (('mpii', (1, 2, 4)), ('synthetic', (1, 2))):
+        plan = make_plan(table, data, 1, Path('/results'))
+        rows = [row for row in plan.table.rows if row.options]
+        assert [row.options for row in rows] == [{'model.backbone.num_stacks': stacks} for stacks in half_way]
+        for row in rows:
+            whole = model_of(config_of(plan.trainings[row.stage, 0]))
+            half = model_of(config_of(plan.tests[row.name, 0]))
+            assert 2 * len(half.backbone.stacks) == len(whole.backbone.stacks)
+            weights, needed = whole.state_dict(), half.state_dict()
             assert {key: weights[key].shape for key in needed} == {key: one.shape for key, one in needed.items()}

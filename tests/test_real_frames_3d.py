@@ -27,7 +27,7 @@ def make_config(sample_images, work_dir, head, data):
     frames = dict(ann_file='test_h36m_body3d.npz', camera_file='cameras.pkl', data_prefix=dict(img=''))
     frames |= dict(data_root=str(sample_images('h36m')), subjects=None)
     mpii = dict(ann_file='test_mpii.json', data_prefix=dict(img=''), data_root=str(sample_images('mpii')))
-    names = ('models/res18-small', 'default_runtime', f'datasets/topdown_h36m-{data}256x256')
+    names = ('models/res18-small', 'default_runtime', f'datasets/topdown_h36m{data}')
     bases = [config_path(f'_base_/{name}') for name in names]
     mixed = f'datasets=[dict(_base_.h36m, **{frames}), dict(_base_.mpii, **{mpii})]'
     path = work_dir / 'frames.py'
@@ -35,12 +35,12 @@ def make_config(sample_images, work_dir, head, data):
         f'_base_ = {bases}\n'
         f'model = dict(head=dict(_delete_=True, in_channels=256, {HEADS[head]}))\n'
         'single = dict(num_workers=0, persistent_workers=False, batch_size=4)\n'
-        f'train_dataloader = dict(**single, dataset=dict({mixed if data.endswith("mpii-") else f"**{frames}"}))\n'
+        f'train_dataloader = dict(**single, dataset=dict({mixed if data.endswith("-mpii") else f"**{frames}"}))\n'
         f'val_dataloader = dict(**single, dataset=dict(**{frames}, frame_step=1))\n'
         'test_dataloader = val_dataloader\n'
     )
     cfg = Config.fromfile(path)
-    if data.endswith('mpii-'):
+    if data.endswith('-mpii'):
         cfg.train_dataloader.sampler.batch_size = 4
     cfg.work_dir, cfg.log_level, cfg.experiment_name = str(work_dir), 'ERROR', f'frames-{head}-{data}'
     cfg.visualizer = dict(type='PoseLocalVisualizer', name=cfg.experiment_name)
@@ -54,7 +54,7 @@ def make_config(sample_images, work_dir, head, data):
 
 @pytest.mark.parametrize(
     ('head', 'data'),
-    [('integral', 'mpii-'), ('volume', 'p1-mpii-'), ('regression', ''), ('rle', 'mpii-')],
+    [('integral', '-mpii'), ('volume', '-p1-mpii'), ('regression', ''), ('rle', '-mpii')],
 )
 def test_train_evaluate_and_infer(head, data, sample_images, tmp_path):
     cfg = make_config(sample_images, tmp_path, head, data)

@@ -5,6 +5,7 @@ python tools/ablation.py show dark/decoding
 python tools/ablation.py run dark/decoding --data synthetic --seeds 3
 python tools/ablation.py run dark/decoding --data synthetic --dry-run
 python tools/ablation.py report dark/decoding --data synthetic --seeds 3 --out docs/results
+python tools/ablation.py readme
 """
 
 import argparse
@@ -17,7 +18,15 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from mmpose_ext.lab.ablation import commands_text, find_table, list_tables, make_plan, run_plan, table_text
+from mmpose_ext.lab.ablation import (
+    commands_text,
+    fill_tables,
+    find_table,
+    list_tables,
+    make_plan,
+    run_plan,
+    table_text,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,6 +55,8 @@ def parse_args() -> argparse.Namespace:
     report.add_argument('--out', type=Path, default=Path('docs/results'), help='folder (default: %(default)s)')
     report.add_argument('--no-speed', action='store_true', help='do not measure pictures/s')
     report.add_argument('--pages-only', action='store_true', help='from the json files of --out, without any run')
+    readme = actions.add_parser('readme', help='write the tables of results into the READMEs of configs/*')
+    readme.add_argument('--check', action='store_true', help='only tell which READMEs are not up to date')
     return parser.parse_args()
 
 
@@ -76,6 +87,18 @@ def report(args: argparse.Namespace) -> int:
     return 0
 
 
+def readme(check: bool) -> int:
+    outdated = []
+    for page in sorted((ROOT / 'configs').glob('*/README.md')):
+        text = fill_tables(page, ROOT / 'docs' / 'results', ROOT / 'configs')
+        if text != page.read_text(encoding='utf-8'):
+            outdated.append(page)
+            if not check:
+                page.write_text(text, encoding='utf-8')
+    print(*outdated, sep='\n', end='\n' if outdated else '')
+    return int(bool(outdated) and check)
+
+
 def main() -> int:
     args = parse_args()
     for stream in (sys.stdout, sys.stderr):  # a name may hold what the terminal cannot show
@@ -86,6 +109,8 @@ def main() -> int:
             return run(args)
         if args.action == 'report':
             return report(args)
+        if args.action == 'readme':
+            return readme(args.check)
         print('\n'.join(list_tables()) if args.action == 'list' else table_text(find_table(args.table)))
         sys.stdout.flush()
     except (ValueError, RuntimeError) as error:

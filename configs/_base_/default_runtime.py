@@ -1,8 +1,15 @@
-"""What every config shares: logging, checkpoints, environment."""
+"""What every config shares: HRNet's schedule, which others change, logging, checkpoints, environment."""
 
 default_scope = 'mmpose'
 # lets a program read checkpoints of this package before it builds a model
 custom_imports = dict(imports=['mmpose_ext'], allow_failed_imports=False)
+
+# Adam without warm-up and weight decay, as in the official implementations of HRNet and of the papers here
+train_cfg = dict(by_epoch=True, max_epochs=210, val_interval=10)
+val_cfg = dict()
+test_cfg = dict()
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
+param_scheduler = [dict(type='MultiStepLR', milestones=[170, 200], gamma=0.1, by_epoch=True)]
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

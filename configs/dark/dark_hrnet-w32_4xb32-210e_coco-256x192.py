@@ -1,9 +1,8 @@
 """DARK, HRNet-W32, COCO 256x192 (table 4)."""
 
 _base_ = [
-    '../_base_/datasets/topdown_coco-256x192.py',
+    '../_base_/datasets/topdown_coco.py',
     '../_base_/models/hrnet-w32.py',
-    '../_base_/schedules/adam_210e.py',
     '../_base_/default_runtime.py',
 ]
 
@@ -11,13 +10,6 @@ batch_size = 32
 train_dataloader = dict(batch_size=batch_size)
 auto_scale_lr = dict(base_batch_size=4 * batch_size)
 
-model = dict(
-    head=dict(
-        decoder=dict(
-            input_size=_base_.input_size,
-            heatmap_size=tuple(side // 4 for side in _base_.input_size),
-            sigma=2,
-            blur_kernel_size=11,
-        ),
-    )
-)
+heatmap_size = tuple(side // 4 for side in _base_.input_size)
+codec = dict(input_size=_base_.input_size, heatmap_size=heatmap_size, sigma=2, blur_kernel_size=11)
+model = dict(head=dict(decoder=codec))

@@ -1,4 +1,4 @@
-"""FPD: the trained HRNet-W32 learns from HRNet-W48, COCO 256x192 (scripts and README of the released program)."""
+"""FPD: the trained HRNet-W32 learns from HRNet-W48, COCO 256x192 (as in the official implementation)."""
 
 _base_ = '../dark/dark_hrnet-w32_4xb32-210e_coco-256x192_biased-shift.py'
 

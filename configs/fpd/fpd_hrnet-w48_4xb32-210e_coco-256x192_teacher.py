@@ -1,9 +1,8 @@
-"""The teacher: HRNet-W48, COCO 256x192 (README of the released program)."""
+"""The teacher: HRNet-W48, COCO 256x192 (README of the official implementation)."""
 
 _base_ = [
-    '../_base_/datasets/topdown_coco-256x192.py',
+    '../_base_/datasets/topdown_coco.py',
     '../_base_/models/hrnet-w48.py',
-    '../_base_/schedules/adam_210e.py',
     '../_base_/default_runtime.py',
 ]
 
@@ -11,13 +10,6 @@ batch_size = 32
 train_dataloader = dict(batch_size=batch_size)
 auto_scale_lr = dict(base_batch_size=4 * batch_size)
 
-model = dict(
-    head=dict(
-        decoder=dict(
-            input_size=_base_.input_size,
-            heatmap_size=tuple(side // 4 for side in _base_.input_size),
-            encoding='biased',
-            decoding='shift',
-        ),
-    )
-)
+heatmap_size = tuple(side // 4 for side in _base_.input_size)
+codec = dict(input_size=_base_.input_size, heatmap_size=heatmap_size, encoding='biased', decoding='shift')
+model = dict(head=dict(decoder=codec))

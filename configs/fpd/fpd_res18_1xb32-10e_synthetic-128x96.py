@@ -1,4 +1,4 @@
-"""FPD: a tiny ResNet-18 that learns from labels and from one of four times its width; synthetic people at 128x96."""
+"""FPD: a tiny ResNet-18 learns from labels and from one of four times its width; synthetic people at 128x96."""
 
 _base_ = 'fpd_res18_1xb32-10e_synthetic-128x96_student.py'
 

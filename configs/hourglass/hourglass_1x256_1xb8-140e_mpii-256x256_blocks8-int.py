@@ -1,9 +1,9 @@
-"""HG-Int: HG with a loss at the two next lower resolutions, too, MPII 256x256 (figure 8)."""
+"""HG-Int: 1 stack with 8 residual modules in each place and a loss at the two next lower resolutions (figure 8)."""
 
-_base_ = 'hourglass_1x256_1xb8-140e_mpii-256x256_blocks8.py'
+_base_ = 'hourglass_8x256_1xb8-140e_mpii-256x256.py'
 
-stage = _base_.model.head.head
-sizes = [tuple(side // stride for side in _base_.input_size) for stride in (16, 8, 4)]
+head = _base_.model.head.head
 model = dict(
-    backbone=dict(inner_predictions=2), head=dict(head=[dict(stage, decoder=dict(heatmap_size=size)) for size in sizes])
+    backbone=dict(num_stacks=1, num_blocks=8, inner_predictions=2),
+    head=dict(head=[dict(head, decoder=dict(heatmap_size=(side, side))) for side in (16, 32, 64)]),
 )

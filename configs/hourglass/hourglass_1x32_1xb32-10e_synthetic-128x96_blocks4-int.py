@@ -1,9 +1,9 @@
-"""HG-Int: HG with a loss at the two next lower resolutions, too, synthetic people at 128x96 (figure 8)."""
+"""HG-Int: 1 small stack with 4 residual modules in each place, synthetic people at 128x96 (as in figure 8)."""
 
-_base_ = 'hourglass_1x32_1xb32-10e_synthetic-128x96_blocks4.py'
+_base_ = 'hourglass_4x32_1xb32-10e_synthetic-128x96.py'
 
-stage = _base_.model.head.head
-sizes = [tuple(side // stride for side in _base_.input_size) for stride in (16, 8, 4)]
+head = _base_.model.head.head
 model = dict(
-    backbone=dict(inner_predictions=2), head=dict(head=[dict(stage, decoder=dict(heatmap_size=size)) for size in sizes])
+    backbone=dict(num_stacks=1, num_blocks=4, inner_predictions=2),
+    head=dict(head=[dict(head, decoder=dict(heatmap_size=size)) for size in ((6, 8), (12, 16), (24, 32))]),
 )

@@ -1,3 +1,23 @@
 """8 stacks of 256 channels, MPII 256x256: the network of the paper's results (figure 9; FPD's table 5)."""
 
-_base_ = '_base_/mpii-256x256.py'
+_base_ = [
+    '../_base_/datasets/topdown_mpii.py',
+    '../_base_/models/hourglass.py',
+    '../_base_/schedules/rmsprop_140e.py',
+]
+
+joints = 16
+heatmap_size = tuple(side // 4 for side in _base_.input_size)
+codec = dict(input_size=_base_.input_size, heatmap_size=heatmap_size, sigma=1, encoding='biased', decoding='shift')
+model = dict(
+    # colors from 0 to 1, as in both official implementations: their weights run here as they are
+    data_preprocessor=dict(mean=[0, 0, 0], std=[255, 255, 255]),
+    backbone=dict(num_keypoints=joints),
+    # a joint without a label has a map of zeros, which counts like any other; with a weight of 0 it does not count
+    head=dict(out_channels=joints, head=dict(unlabeled_weight=1), decoder=codec),
+)
+train_dataloader = dict(batch_size=8)
+auto_scale_lr = dict(base_batch_size=8)
+# measured as by MPII's own program, with the area under the curve
+val_evaluator = dict(_delete_=True, type='mmpose_ext.PCKhAccuracy')
+test_evaluator = val_evaluator

@@ -1,4 +1,4 @@
-"""I1 from H1's weights, ResNet-101, COCO 256x256 (table 6)."""
+"""I1: L1 of the expectation, from H1's weights; ResNet-101, COCO 256x256 (table 6)."""
 
 _base_ = 'integral_res101_4xb32-140e_coco-256x256_h1.py'
 

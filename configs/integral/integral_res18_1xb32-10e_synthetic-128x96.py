@@ -11,6 +11,6 @@ model = dict(
         decoder=dict(heatmap_type=None, decoding='integral'),
     )
 )
-# it refines: half of the first stage's rate
+# the second stage refines: half of the first stage's rate
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 load_from = 'work_dirs/integral_res18_1xb32-10e_synthetic-128x96_h1/epoch_10.pth'

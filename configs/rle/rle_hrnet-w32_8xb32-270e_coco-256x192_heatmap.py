@@ -1,24 +1,21 @@
-"""Heat maps, HRNet-W32, COCO 256x192 (table 2)."""
+"""Heatmaps, HRNet-W32, COCO 256x192 (table 2)."""
 
-_base_ = 'rle_hrnet-w32_8xb32-270e_coco-256x192.py'
+_base_ = [
+    '../_base_/datasets/topdown_coco.py',
+    '../_base_/models/hrnet-w32.py',
+    '../_base_/default_runtime.py',
+]
 
-model = dict(
-    head=dict(
-        _delete_=True,
-        type='mmpose_ext.HeatmapHead',
-        in_channels=_base_.model.head.in_channels,
-        out_channels=17,
-        deconv_out_channels=None,
-        loss=dict(type='KeypointMSELoss', use_target_weight=True),
-        decoder=dict(
-            type='mmpose_ext.DarkHeatmap',
-            input_size=_base_.input_size,
-            heatmap_size=tuple(side // 4 for side in _base_.input_size),
-            sigma=2,
-            encoding='biased',
-            decoding='shift',
-        ),
-    )
-)
-val_evaluator = [dict(_base_.val_evaluator[0], score_mode='bbox_keypoint'), _base_.val_evaluator[1]]
+pipeline = [*_base_.loading, *_base_.augmentation_rle, _base_.crop, _base_.packing]
+train_dataloader = dict(batch_size=32, dataset=dict(pipeline=pipeline))
+auto_scale_lr = dict(base_batch_size=8 * 32)
+train_cfg = dict(max_epochs=270)
+val_evaluator = [
+    dict(_base_.val_evaluator, score_mode='bbox_keypoint'),
+    dict(type='mmpose_ext.ConfidenceCorrelation', ann_file=_base_.val_evaluator.ann_file),
+]
 test_evaluator = val_evaluator
+
+heatmap_size = tuple(side // 4 for side in _base_.input_size)
+codec = dict(input_size=_base_.input_size, heatmap_size=heatmap_size, sigma=2, encoding='biased', decoding='shift')
+model = dict(head=dict(decoder=codec))

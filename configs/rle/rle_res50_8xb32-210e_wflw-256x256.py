@@ -1,7 +1,15 @@
 """RLE for faces: ResNet-50, WFLW 256x256 (not in the paper)."""
 
-_base_ = ['_base_/others.py', '../_base_/datasets/topdown_wflw-256x256.py']
+_base_ = [
+    '../_base_/datasets/topdown_wflw.py',
+    '../_base_/models/res50.py',
+    '../_base_/default_runtime.py',
+]
 
-train_dataloader = dict(batch_size=_base_.batch_size)
-model = dict(head=dict(num_joints=98, decoder=dict(input_size=_base_.input_size)))
+train_dataloader = dict(batch_size=32)
+auto_scale_lr = dict(base_batch_size=8 * 32)
 default_hooks = dict(checkpoint=dict(save_best='NME', rule='less'))
+
+codec = dict(type='mmpose_ext.RegressionLabel', input_size=_base_.input_size)
+head = dict(_delete_=True, type='mmpose_ext.RLEHead', in_channels=2048, num_joints=98, decoder=codec)
+model = dict(head=head)

@@ -1,21 +1,8 @@
 """Integral regression, L1 of the expectation: ResNet-50, COCO 256x192 (table 2)."""
 
-_base_ = 'rle_res50_8xb32-270e_coco-256x192.py'
+_base_ = 'rle_res50_8xb32-270e_coco-256x192_heatmap.py'
 
-model = dict(
-    head=dict(
-        _delete_=True,
-        type='mmpose_ext.IntegralHead',
-        in_channels=_base_.model.head.in_channels,
-        out_channels=17,
-        loss_coord=dict(type='mmpose_ext.CoordinateLoss'),
-        decoder=dict(
-            type='mmpose_ext.IntegralLabel',
-            input_size=_base_.input_size,
-            heatmap_size=tuple(side // 4 for side in _base_.input_size),
-            heatmap_type=None,
-        ),
-    )
-)
-val_evaluator = [dict(_base_.val_evaluator[0], score_mode='bbox_keypoint'), _base_.val_evaluator[1]]
-test_evaluator = val_evaluator
+codec = dict(type='mmpose_ext.IntegralLabel', input_size=(192, 256), heatmap_size=(48, 64), heatmap_type=None)
+loss = dict(type='mmpose_ext.CoordinateLoss')
+head = dict(type='mmpose_ext.IntegralHead', in_channels=2048, out_channels=17, loss_coord=loss, decoder=codec)
+model = dict(head=dict(_delete_=True, **head))

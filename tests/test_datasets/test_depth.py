@@ -186,7 +186,7 @@ def small(name, few=FEW):
 
 
 @pytest.mark.parametrize(
-    ('name', 'deep'), [('topdown_synthetic3d-128x96', 4), ('topdown_synthetic3d-2d-128x96', 2)], ids=['3d', '3d+2d']
+    ('name', 'deep'), [('topdown_synthetic3d', 4), ('topdown_synthetic3d-2d', 2)], ids=['3d', '3d+2d']
 )
 def test_batches_of_the_strategies(folder, name, deep):
     """As many steps in an epoch; 3D samples of the same few people; half of each batch without depth, or none."""
@@ -207,9 +207,7 @@ def test_batches_of_the_strategies(folder, name, deep):
 
 def test_strategies_share_their_steps():
     """Of the files as they are: samples in an epoch, the few, and all else."""
-    few, mixed = (
-        Config.fromfile(config_path(f'_base_/datasets/topdown_synthetic3d{part}-128x96')) for part in ('', '-2d')
-    )
+    few, mixed = (Config.fromfile(config_path(f'_base_/datasets/topdown_synthetic3d{part}')) for part in ('', '-2d'))
     first, second = mixed.train_dataloader.dataset.datasets
     (alone,) = few.train_dataloader.dataset.datasets
     assert first == alone
@@ -223,7 +221,7 @@ def test_strategies_share_their_steps():
 @pytest.mark.parametrize('error', [0, 50])
 def test_evaluation_of_the_config(folder, error):
     """Predictions as the estimator makes them: the labels' pixels and depths are right to a hundredth of a mm."""
-    cfg = small('topdown_synthetic3d-128x96')
+    cfg = small('topdown_synthetic3d')
     loader = Runner.build_dataloader(cfg.val_dataloader)
     evaluator = Evaluator(cfg.val_evaluator)
     evaluator.dataset_meta = loader.dataset.metainfo
@@ -241,5 +239,5 @@ def test_evaluation_of_the_config(folder, error):
 
 
 def test_metainfo_is_cocos(folder):
-    loader = Runner.build_dataloader(small('topdown_synthetic3d-2d-128x96').train_dataloader)
+    loader = Runner.build_dataloader(small('topdown_synthetic3d-2d').train_dataloader)
     assert loader.dataset.metainfo['keypoint_name2id'] == CocoDataset(lazy_init=True).metainfo['keypoint_name2id']

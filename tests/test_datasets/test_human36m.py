@@ -144,13 +144,13 @@ def test_unfit_files(folder):
 
 
 def base(name):
-    return Config.fromfile(config_path(f'_base_/datasets/topdown_h36m-{name}'))
+    return Config.fromfile(config_path(f'_base_/datasets/topdown_h36m{name}'))
 
 
 def test_protocols(folder):
     """Protocol 1: subjects 1, 5, 6, 7, 8 and 9 against 11; protocol 2: 1, 5, 6, 7 and 8 against 9 and 11."""
     loaded = {}
-    for name in ('256x256', 'p1-256x256'):
+    for name in ('', '-p1'):
         cfg = base(name)
         assert cfg.test_dataloader == cfg.val_dataloader
         for part in ('train', 'val'):
@@ -158,17 +158,17 @@ def test_protocols(folder):
             loaded[name, part] = images_of(people)
     frames = dict(train=(1, 6, 11), val=(1, 65, 129))
     for (name, part), subjects in {
-        ('256x256', 'train'): ('S1', 'S6'),
-        ('256x256', 'val'): ('S11', 'S9'),
-        ('p1-256x256', 'train'): ('S1', 'S6', 'S9'),
-        ('p1-256x256', 'val'): ('S11',),
+        ('', 'train'): ('S1', 'S6'),
+        ('', 'val'): ('S11', 'S9'),
+        ('-p1', 'train'): ('S1', 'S6', 'S9'),
+        ('-p1', 'val'): ('S11',),
     }.items():
         assert loaded[name, part] == [(subject, frame) for subject in subjects for frame in frames[part]]
 
 
-@pytest.mark.parametrize('protocol', ['', 'p1-'])
+@pytest.mark.parametrize('protocol', ['', '-p1'])
 def test_mixed_configs_are_the_same_with_mpii(protocol):
-    alone, mixed = base(f'{protocol}256x256'), base(f'{protocol}mpii-256x256')
+    alone, mixed = base(protocol), base(f'{protocol}-mpii')
     first, _ = mixed.train_dataloader.dataset.datasets
     assert {**first, 'pipeline': None} == {**alone.train_dataloader.dataset, 'pipeline': None}
     assert mixed.val_dataloader == mixed.test_dataloader == alone.val_dataloader
@@ -179,7 +179,7 @@ def test_mixed_configs_are_the_same_with_mpii(protocol):
 
 
 def test_recipe_is_the_papers():
-    (_, _, flip, box, _, color, packing) = base('256x256').train_dataloader.dataset.pipeline
+    (_, _, flip, box, _, color, packing) = base('').train_dataloader.dataset.pipeline
     assert (flip.type, flip.direction) == ('RandomFlip', 'horizontal')
     assert (box.scale_factor, box.rotate_factor, box.rotate_prob, box.shift_prob) == ((0.75, 1.25), 60, 0.6, 0)
     assert (color.type, color.amount, packing.pack_transformed) == ('mmpose_ext.RandomChannelScale', 0.2, True)
@@ -189,7 +189,7 @@ def test_mpii_joints_by_name():
     """Every joint takes its namesake; those that are called differently, or missing, are listed."""
     source = MpiiDataset(lazy_init=True).metainfo['keypoint_id2name']
     target = Human36mImageDataset(lazy_init=True).metainfo['keypoint_id2name']
-    pairs = {target[b]: source[a] for a, b in base('mpii-256x256').mpii_to_h36m}
+    pairs = {target[b]: source[a] for a, b in base('-mpii').mpii_to_h36m}
     assert len(pairs) == 15
     assert {joint: other for joint, other in pairs.items() if joint != other} == dict(
         root='pelvis', thorax='upper_neck', head='head_top', left_foot='left_ankle', right_foot='right_ankle'
@@ -218,7 +218,7 @@ def real_config(sample_images, monkeypatch, name):
 
 def test_real_frames_mixed_with_mpii(sample_images, monkeypatch):
     """Half of a batch from either; MPII's joints stay on their pixels, mirrored by Human3.6M's pairs."""
-    cfg = real_config(sample_images, monkeypatch, 'mpii-256x256')
+    cfg = real_config(sample_images, monkeypatch, '-mpii')
     mapping = cfg.mpii_to_h36m
     kept = [step for step in cfg.train_dataloader.dataset.pipeline if step.type != 'RandomBBoxTransform']
     cfg.train_dataloader.dataset.pipeline = kept

@@ -24,7 +24,10 @@ TABLE_5 = {
 @pytest.mark.parametrize('network', TABLE_5)
 def test_table_5(network: str) -> None:
     params, gflops = TABLE_5[network]
-    complexity = model_complexity(config_path(f'dark/dark_{network}_coco-128x96'))
+    depth, _, recipe = network.removeprefix('res').partition('_')
+    deep = depth in ('101', '152')  # the config of ResNet-50 with another depth
+    config = config_path(f'dark/dark_{f"res50_{recipe}" if deep else network}_coco-128x96')
+    complexity = model_complexity(config, cfg_options={'model.backbone.depth': int(depth)} if deep else None)
     assert complexity.input_size == (96, 128)
     assert complexity.params / 1e6 == pytest.approx(params, abs=0.05)
     # ours round to 2.2 for R50 and to 3.7 for W48

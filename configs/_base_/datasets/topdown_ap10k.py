@@ -1,7 +1,7 @@
-"""AP-10K, animals, its first split. The file topdown_ap10k-256x256.py adds the size."""
+"""AP-10K, animals, its first split, at 256x256."""
 
-# The one place of the folder; AP10K_ROOT in the environment overrides it.
-data_root = '{{$AP10K_ROOT:data/ap10k}}/'
+# The one place where the folder is named; the environment variable AP10K_ROOT overrides it.
+data_root = __import__('os').getenv('AP10K_ROOT', 'data/ap10k') + '/'
 
 dataset_type = 'AP10KDataset'  # MMPoseInferencer asks for it, too
 
@@ -11,6 +11,8 @@ augmentation = [
     dict(type='RandomHalfBody'),
     dict(type='RandomBBoxTransform'),
 ]
+input_size = (256, 256)  # width, height
+crop = dict(type='TopdownAffine', input_size=input_size)
 # Training samples carry their keypoints in input pixels; the head draws its targets from them.
 packing = dict(type='PackPoseInputs', pack_transformed=True)
 
@@ -23,6 +25,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/ap10k-train-split1.json',
         data_prefix=dict(img='data/'),
+        pipeline=[*loading, *augmentation, crop, packing],
     ),
 )
 
@@ -39,6 +42,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file=val_annotations,
         data_prefix=dict(img='data/'),
+        pipeline=[*loading, crop, dict(type='PackPoseInputs')],
         test_mode=True,
     ),
 )

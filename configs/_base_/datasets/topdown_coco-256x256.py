@@ -2,7 +2,7 @@
 
 _base_ = 'topdown_coco.py'
 
-input_size = (256, 256)
+input_size = (256, 256)  # width, height
 crop = dict(type='TopdownAffine', input_size=input_size)
 
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.loading, *_base_.augmentation, crop, _base_.packing]))

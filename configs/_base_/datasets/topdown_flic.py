@@ -1,10 +1,10 @@
-"""Frames Labeled in Cinema. The files topdown_flic-<height>x<width>.py add the size.
+"""Frames Labeled in Cinema (FLIC) at 256x256.
 
 tools/dataset_converters/flic_to_coco.py writes the annotations; docs/datasets.md shows the folder.
 """
 
-# The one place of the folder; FLIC_ROOT in the environment overrides it.
-data_root = '{{$FLIC_ROOT:data/flic}}/'
+# The one place where the folder is named; the environment variable FLIC_ROOT overrides it.
+data_root = __import__('os').getenv('FLIC_ROOT', 'data/flic') + '/'
 
 dataset_type = 'mmpose_ext.FlicDataset'  # MMPoseInferencer asks for it, too
 
@@ -15,6 +15,8 @@ augmentation = [
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.75, 1.25), rotate_factor=60, rotate_prob=0.6),
 ]
+input_size = (256, 256)  # width, height
+crop = dict(type='TopdownAffine', input_size=input_size)
 # Training samples carry their keypoints in input pixels; the head draws its targets from them.
 packing = dict(type='PackPoseInputs', pack_transformed=True)
 
@@ -28,6 +30,7 @@ train_dataloader = dict(
         # left and right are the observer's, as in the papers; the person's: flic_person_train.json
         ann_file='annotations/flic_observer_train.json',
         data_prefix=dict(img=''),
+        pipeline=[*loading, *augmentation, crop, packing],
     ),
 )
 val_dataloader = dict(
@@ -41,6 +44,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/flic_observer_test.json',
         data_prefix=dict(img=''),
+        pipeline=[*loading, crop, dict(type='PackPoseInputs')],
         test_mode=True,
     ),
 )

@@ -1,16 +1,18 @@
-"""FreiHAND, 2D, in the format of MMPose. The file topdown_freihand-224x224.py adds the size."""
+"""FreiHAND, 2D, in the format of MMPose, at 224x224."""
 
-# The one place of the folder; FREIHAND_ROOT in the environment overrides it.
-data_root = '{{$FREIHAND_ROOT:data/freihand}}/'
+# The one place where the folder is named; the environment variable FREIHAND_ROOT overrides it.
+data_root = __import__('os').getenv('FREIHAND_ROOT', 'data/freihand') + '/'
 
 dataset_type = 'FreiHandDataset'  # MMPoseInferencer asks for it, too
 
-# the data set's boxes are the whole picture; hands lie in the middle
+# the dataset's boxes are the whole image; hands lie in the middle
 loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale', padding=0.8)]
 augmentation = [
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomBBoxTransform', shift_factor=0.25, scale_factor=(0.7, 1.3), rotate_factor=180),
 ]
+input_size = (224, 224)  # width, height
+crop = dict(type='TopdownAffine', input_size=input_size)
 # Training samples carry their keypoints in input pixels; the head draws its targets from them.
 packing = dict(type='PackPoseInputs', pack_transformed=True)
 
@@ -23,6 +25,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/freihand_train.json',
         data_prefix=dict(img=''),
+        pipeline=[*loading, *augmentation, crop, packing],
     ),
 )
 
@@ -39,6 +42,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file=val_annotations,
         data_prefix=dict(img=''),
+        pipeline=[*loading, crop, dict(type='PackPoseInputs')],
         test_mode=True,
     ),
 )

@@ -1,20 +1,22 @@
-"""Leeds Sports Poses with the extended training set. The files topdown_lsp-<height>x<width>.py add the size.
+"""Leeds Sports Poses (LSP) with the extended training set (LSPET) at 256x256.
 
 tools/dataset_converters/lsp_to_coco.py writes the annotations; docs/datasets.md shows the folder.
 """
 
-# The one place of the folder; LSP_ROOT in the environment overrides it.
-data_root = '{{$LSP_ROOT:data/lsp}}/'
+# The one place where the folder is named; the environment variable LSP_ROOT overrides it.
+data_root = __import__('os').getenv('LSP_ROOT', 'data/lsp') + '/'
 
 dataset_type = 'mmpose_ext.LspDataset'  # MMPoseInferencer asks for it, too
 
-# the boxes are the crops: of LSP the whole picture, of LSPET a square around the joints
+# the boxes are the crops: of LSP the whole image, of LSPET a square around the joints
 loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale', padding=1.0)]
 # scale s = .25, rotation r = 30, no half body (topdown_coco.py tells how s and r become these arguments)
 augmentation = [
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.75, 1.25), rotate_factor=60, rotate_prob=0.6),
 ]
+input_size = (256, 256)  # width, height
+crop = dict(type='TopdownAffine', input_size=input_size)
 # Training samples carry their keypoints in input pixels; the head draws its targets from them.
 packing = dict(type='PackPoseInputs', pack_transformed=True)
 
@@ -28,6 +30,7 @@ train_dataloader = dict(
         # without LSPET: lsp_train.json
         ann_file='annotations/lsp_lspet_train.json',
         data_prefix=dict(img=''),
+        pipeline=[*loading, *augmentation, crop, packing],
     ),
 )
 val_dataloader = dict(
@@ -41,6 +44,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/lsp_test.json',
         data_prefix=dict(img=''),
+        pipeline=[*loading, crop, dict(type='PackPoseInputs')],
         test_mode=True,
     ),
 )

@@ -1,8 +1,7 @@
-"""MPII, single person, in the format of MMPose. The files topdown_mpii-<height>x<width>.py add the size."""
+"""MPII, single person, in the format of MMPose, at 256x256."""
 
-_base_ = 'mpii_root.py'
-
-data_root = _base_.mpii_root
+# The one place where the folder is named; the environment variable MPII_ROOT overrides it.
+data_root = __import__('os').getenv('MPII_ROOT', 'data/mpii') + '/'
 
 dataset_type = 'MpiiDataset'  # MMPoseInferencer asks for it, too
 
@@ -12,6 +11,8 @@ augmentation = [
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.75, 1.25), rotate_factor=60, rotate_prob=0.6),
 ]
+input_size = (256, 256)  # width, height
+crop = dict(type='TopdownAffine', input_size=input_size)
 # Training samples carry their keypoints in input pixels; the head draws its targets from them.
 packing = dict(type='PackPoseInputs', pack_transformed=True)
 
@@ -24,6 +25,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/mpii_train.json',
         data_prefix=dict(img='images/'),
+        pipeline=[*loading, *augmentation, crop, packing],
     ),
 )
 val_dataloader = dict(
@@ -39,6 +41,7 @@ val_dataloader = dict(
         # head sizes, by which PCKh measures
         headbox_file=data_root + 'annotations/mpii_gt_val.mat',
         data_prefix=dict(img='images/'),
+        pipeline=[*loading, crop, dict(type='PackPoseInputs')],
         test_mode=True,
     ),
 )

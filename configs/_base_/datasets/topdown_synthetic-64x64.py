@@ -1,8 +1,8 @@
-"""Synthetic people at 64x64 (height x width)."""
+"""Synthetic people at 64x64."""
 
 _base_ = 'topdown_synthetic.py'
 
-input_size = (64, 64)
+input_size = (64, 64)  # width, height
 crop = dict(type='TopdownAffine', input_size=input_size)
 
 train_dataloader = dict(dataset=dict(pipeline=[*_base_.loading, *_base_.augmentation, crop, _base_.packing]))

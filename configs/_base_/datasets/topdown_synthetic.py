@@ -1,10 +1,10 @@
 """Synthetic people in COCO's format, drawn by tools/dataset_converters/make_synthetic_dataset.py.
 
-The files topdown_synthetic-<height>x<width>.py add the size.
+Images are cropped to 128x96 (height x width); topdown_synthetic-64x64.py has another size.
 """
 
-# The one place of the folder; SYNTHETIC_ROOT in the environment overrides it.
-data_root = '{{$SYNTHETIC_ROOT:data/synthetic}}/'
+# The one place where the folder is named; the environment variable SYNTHETIC_ROOT overrides it.
+data_root = __import__('os').getenv('SYNTHETIC_ROOT', 'data/synthetic') + '/'
 
 dataset_type = 'CocoDataset'  # MMPoseInferencer asks for it, too
 
@@ -15,6 +15,8 @@ augmentation = [
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.85, 1.15), rotate_factor=20, rotate_prob=0.5),
 ]
+input_size = (96, 128)  # width, height
+crop = dict(type='TopdownAffine', input_size=input_size)
 # Training samples carry their keypoints in input pixels; the head draws its targets from them.
 packing = dict(type='PackPoseInputs', pack_transformed=True)
 
@@ -27,6 +29,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_train.json',
         data_prefix=dict(img='train/'),
+        pipeline=[*loading, *augmentation, crop, packing],
     ),
 )
 
@@ -43,6 +46,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file=val_annotations,
         data_prefix=dict(img='val/'),
+        pipeline=[*loading, crop, dict(type='PackPoseInputs')],
         test_mode=True,
     ),
 )

@@ -1,15 +1,18 @@
-"""Synthetic people with depth, few of them: what is loaded. The files topdown_synthetic3d-*.py add the size.
+"""Synthetic people with depth at 64x64, few of them: all training samples have a depth (strategy 1).
 
-The files are those of topdown_synthetic.py. Strategy 1 of the integral regression paper: all training samples are 3D.
-Here they are the first people of the training set alone, so that what strategy 2, which adds many 2D samples
-(topdown_synthetic3d-2d-*.py), is worth can be seen. Both train on the same number of samples in an epoch.
+The files are those of topdown_synthetic.py. The training samples are the first people of the training set alone, so
+that what strategy 2 of the integral regression paper is worth can be measured: topdown_synthetic3d-2d.py adds many
+people without depth. Both have the same number of samples in an epoch.
 """
 
 _base_ = 'topdown_synthetic.py'
 
 dataset_type = 'mmpose_ext.Synthetic3dDataset'
-num_3d = 400  # people with depth, of the 3 639 whom 2 600 training pictures show
-num_2d = 3200  # people after those, without depth: strategy 2
+num_3d = 400  # people with depth, of the 3 639 whom 2 600 training images show
+num_2d = 3200  # people after those, whom strategy 2 takes without depth
+
+input_size = (64, 64)  # width, height
+crop = dict(type='TopdownAffine', input_size=input_size)
 
 few = dict(
     type=dataset_type,
@@ -26,11 +29,13 @@ train_dataloader = dict(
         datasets=[few],
         # each of the few as often as makes an epoch as long as strategy 2's
         sample_ratio_factor=[(num_3d + num_2d) // num_3d],
+        pipeline=[*_base_.loading, *_base_.augmentation, crop, _base_.packing],
     ),
 )
-val_dataloader = dict(dataset=dict(type=dataset_type))
+val_pipeline = [*_base_.loading, crop, dict(type='PackPoseInputs')]
+val_dataloader = dict(dataset=dict(type=dataset_type, pipeline=val_pipeline))
 test_dataloader = val_dataloader
 
-# millimetres, the lower the better: default_hooks.checkpoint needs save_best='3d/MPJPE' and rule='less'
+# millimeters, the lower the better: default_hooks.checkpoint needs save_best='3d/MPJPE' and rule='less'
 val_evaluator = dict(_delete_=True, type='mmpose_ext.CameraMPJPE')
 test_evaluator = val_evaluator

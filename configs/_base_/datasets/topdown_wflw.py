@@ -1,7 +1,7 @@
-"""WFLW, 98 points of faces, in the format of MMPose. The file topdown_wflw-256x256.py adds the size."""
+"""WFLW, 98 points of faces, in the format of MMPose, at 256x256."""
 
-# The one place of the folder; WFLW_ROOT in the environment overrides it.
-data_root = '{{$WFLW_ROOT:data/wflw}}/'
+# The one place where the folder is named; the environment variable WFLW_ROOT overrides it.
+data_root = __import__('os').getenv('WFLW_ROOT', 'data/wflw') + '/'
 
 dataset_type = 'WFLWDataset'  # MMPoseInferencer asks for it, too
 
@@ -10,6 +10,8 @@ augmentation = [
     dict(type='RandomFlip', direction='horizontal'),
     dict(type='RandomBBoxTransform', shift_prob=0, scale_factor=(0.75, 1.25), rotate_factor=60),
 ]
+input_size = (256, 256)  # width, height
+crop = dict(type='TopdownAffine', input_size=input_size)
 # Training samples carry their keypoints in input pixels; the head draws its targets from them.
 packing = dict(type='PackPoseInputs', pack_transformed=True)
 
@@ -22,6 +24,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/face_landmarks_wflw_train.json',
         data_prefix=dict(img='images/'),
+        pipeline=[*loading, *augmentation, crop, packing],
     ),
 )
 
@@ -38,6 +41,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file=val_annotations,
         data_prefix=dict(img='images/'),
+        pipeline=[*loading, crop, dict(type='PackPoseInputs')],
         test_mode=True,
     ),
 )

@@ -1,9 +1,12 @@
 """HRNet-W32: stride 4 and no deconvolution; starts from ImageNet weights."""
 
-_base_ = 'topdown.py'
-
 width = 32
+data_mode = 'topdown'  # MMPoseInferencer asks for it
 model = dict(
+    type='TopdownPoseEstimator',
+    data_preprocessor=dict(
+        type='PoseDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
+    ),
     backbone=dict(
         type='HRNet',
         in_channels=3,
@@ -32,5 +35,16 @@ model = dict(
             checkpoint='https://download.openmmlab.com/mmpose/pretrain_models/hrnet_w32-36af842e.pth',
         ),
     ),
-    head=dict(in_channels=width, deconv_out_channels=None),
+    head=dict(
+        type='mmpose_ext.HeatmapHead',
+        in_channels=width,
+        out_channels=17,
+        deconv_out_channels=None,
+        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder=dict(type='mmpose_ext.DarkHeatmap'),
+    ),
+    # In the flip test the mirrored map is shifted by one cell before the mean, as in HRNet's official implementation:
+    # mirrored at the input's edge, it lies 3/4 of a cell beside the other one, and 1/4 after the shift. DARK's official
+    # implementation leaves the shift out.
+    test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=True),
 )

@@ -1,8 +1,9 @@
 """A paper's table in one command: what a table is, which jobs it takes, and who runs them."""
 
 from .plan import Job, Plan, make_plan
+from .readme import fill_tables
 from .show import commands_text, table_text
-from .table import Row, Stage, Table, find_table, list_tables
+from .table import Row, Stage, Table, TableOnData, find_table, list_tables
 from .workflow import run_plan
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     'Row',
     'Stage',
     'Table',
+    'TableOnData',
     'commands_text',
+    'fill_tables',
     'find_table',
     'list_tables',
     'make_plan',

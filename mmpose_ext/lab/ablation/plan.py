@@ -13,7 +13,6 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config, DictAction
 
@@ -21,7 +20,7 @@ from mmpose_ext.config import config_path
 from mmpose_ext.version import __version__
 
 from .job_process import is_whole
-from .table import Row, Stage, Table
+from .table import Row, Stage, Table, TableOnData
 
 __all__ = ['Job', 'Plan', 'make_plan']
 
@@ -55,11 +54,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """All jobs of a table on one data set.
+    """All jobs of a table on one dataset.
 
     Args:
-        table: The table on that data set, see :meth:`Table.on`.
-        data: The data set.
+        table: The table on that dataset, see :meth:`Table.on`.
+        data: The dataset.
         seeds: Number of trainings of each stage that is not shared.
         jobs: Trainings and tests, every one after those it needs.
         tests: The test of each row (by name) and seed, 0 alone if its stage is shared; ``output`` holds its metrics,
@@ -68,7 +67,7 @@ class Plan:
             checkpoint.
     """
 
-    table: Table
+    table: TableOnData
     data: str
     seeds: int
     jobs: tuple[Job, ...]
@@ -90,14 +89,14 @@ class Plan:
         return stage, seed
 
 
-def _read(arguments: list[str]) -> dict[str, Any]:
+def _read(arguments: list[str]) -> dict[str, object]:
     """What the tools make of ``--cfg-options``."""
     parser = ArgumentParser()
     parser.add_argument('--cfg-options', nargs='*', action=DictAction, default={})
     return dict(parser.parse_args(['--cfg-options', *arguments]).cfg_options)
 
 
-def _options(options: Mapping[str, Any]) -> list[str]:
+def _options(options: Mapping[str, object]) -> list[str]:
     """Options as arguments of the tools, which have to read what the digest was made of."""
     arguments = [f'{key}={value}' for key, value in options.items()]
     read = _read(arguments)
@@ -126,10 +125,10 @@ def _load(name: str) -> Config:
 class _Planner:
     """Collects jobs, each after those that it needs."""
 
-    table: Table
+    table: TableOnData
     data: str
     work_dir: Path
-    options: Mapping[str, Any]
+    options: Mapping[str, object]
     jobs: dict[str, Job] = field(default_factory=dict)
     tests: dict[tuple[str, int], Job] = field(default_factory=dict)
     trainings: dict[tuple[str, int], Job] = field(default_factory=dict)
@@ -194,7 +193,7 @@ class _Planner:
         job = Job(name, command, (train.output,), str(folder / 'metrics.json'))
         self.jobs[name] = self.tests[row.name, seed] = job
 
-    def _digested(self, stage: Stage, options: Mapping[str, Any], used: Mapping[str, Job]) -> Config:
+    def _digested(self, stage: Stage, options: Mapping[str, object], used: Mapping[str, Job]) -> Config:
         """The config that a digest is made of: checkpoints by their digest, not by where ``work_dir`` is."""
         inside = {key: Path(path).relative_to(self.work_dir).as_posix() for key, path in _checkpoints(used).items()}
         name = stage.config[self.data]
@@ -209,7 +208,7 @@ def _checkpoints(used: Mapping[str, Job]) -> dict[str, str]:
     return {key: job.output for key, job in used.items()}
 
 
-def _check(table: Table, work_dir: Path, options: Mapping[str, Any]) -> None:
+def _check(table: TableOnData, work_dir: Path, options: Mapping[str, object]) -> None:
     """Find what cannot be combined with ``uses``."""
     for name, stage in table.stages.items():
         if twice := sorted(set(stage.uses) & set(options)):
@@ -222,29 +221,29 @@ def _check(table: Table, work_dir: Path, options: Mapping[str, Any]) -> None:
             )
 
 
-def make_plan(table: Table, data: str, seeds: int, work_dir: Path, options: Mapping[str, Any] | None = None) -> Plan:
+def make_plan(table: Table, data: str, seeds: int, work_dir: Path, options: Mapping[str, object] | None = None) -> Plan:
     """Work out the jobs of a table.
 
     Args:
         table: The table.
-        data: One of the table's data sets.
+        data: One of the table's datasets.
         seeds: Every stage is trained with the seeds 0 to ``seeds`` - 1, or with 0 alone if it is shared.
         work_dir: Where the results of all tables go.
         options: Config options on top of those of the table, for trainings and tests.
 
     Raises:
-        ValueError: If the table has no such data set, ``seeds`` is below 1, a config does not exist, an option is no
+        ValueError: If the table has no such dataset, ``seeds`` is below 1, a config does not exist, an option is no
             value for the command line, or ``work_dir`` or ``options`` do not go with stages that use others.
     """
     if data not in table.data_sets:
         raise ValueError(f"'data' must be one of {', '.join(table.data_sets)} for table {table.name}, got {data!r}")
     if seeds < 1:
         raise ValueError(f"'seeds' must be a whole number > 0, got {seeds!r}")
-    table = table.on(data)
-    _check(table, work_dir, options or {})
-    planner = _Planner(table, data, work_dir, options or {})
+    chosen = table.on(data)
+    _check(chosen, work_dir, options or {})
+    planner = _Planner(chosen, data, work_dir, options or {})
     for seed in range(seeds):
-        for row in table.rows:
-            if table.stages[row.stage].seed(seed) == seed:
+        for row in chosen.rows:
+            if chosen.stages[row.stage].seed(seed) == seed:
                 planner.test(row, seed)
-    return Plan(table, data, seeds, tuple(planner.jobs.values()), planner.tests, planner.trainings)
+    return Plan(chosen, data, seeds, tuple(planner.jobs.values()), planner.tests, planner.trainings)

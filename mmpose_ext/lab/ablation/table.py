@@ -7,7 +7,7 @@ A table is a yaml file; ``dark/decoding`` names ``configs/dark/tables/decoding.y
     columns: {AP: coco/AP, AP75: coco/AP .75}   # heading: name of the metric in the log
     scale: 100                                  # the log's figures times this are the paper's unit
     order_by: AP                                # the highest is the best; with lower_is_better: true the lowest
-    stages:                                     # what is trained: a config for each data set
+    stages:                                     # what is trained: a config for each dataset
       biased:
         config: {coco: dark/....py, synthetic: dark/....py}
         options: {model.head.decoder.encoding: biased}
@@ -20,7 +20,9 @@ A table is a yaml file; ``dark/decoding`` names ``configs/dark/tables/decoding.y
         options: {model.head.decoder.decoding: dark}
         paper: {AP: 68.4, AP75: 77.4}
 
-A column may have another metric on each data set, or none on some, where it is left out; a scale may differ, too::
+Any metric, scale, note, option, used stage and figure may be a mapping from datasets to values instead of one value. It
+is left out on a dataset that the mapping does not name. A stage whose ``config`` does not name the dataset is left out,
+too, with its rows::
 
     columns: {PCKh or AP: {mpii: PCK, synthetic: coco/AP}, AP75: {synthetic: coco/AP .75}}
     scale: {synthetic: 100}
@@ -32,21 +34,37 @@ which is trained before, with the same seed. With ``shared: true`` a stage is tr
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import yaml
 
 from mmpose_ext.config import configs_root
 
-__all__ = ['Row', 'Stage', 'Table', 'find_table', 'list_tables']
+from .schema import ROW, STAGE, TABLE, Fault, check_fields
+
+__all__ = ['Row', 'Stage', 'Table', 'TableOnData', 'find_table', 'list_tables']
+
+# Values by name; each value may be a mapping from datasets to values.
+Options: TypeAlias = Mapping[str, object]
+
+
+def _on(values: Options, data: str) -> dict[str, object]:
+    """The values on one dataset; those that the dataset does not have are left out."""
+    chosen = {key: value.get(data) if isinstance(value, Mapping) else value for key, value in values.items()}
+    return {key: value for key, value in chosen.items() if _has(values[key], data)}
+
+
+def _has(value: object, data: str) -> bool:
+    """Whether there is a value on a dataset."""
+    return not isinstance(value, Mapping) or data in value
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A training: a config for each data set, options on top of it, and the trainings that it builds on.
+    """A training: a config for each dataset, options on top of it, and the trainings that it builds on.
 
     Args:
-        config: By data set a path below ``configs/``, or beside the table's own file.
+        config: By dataset a path below ``configs/``, or beside the table's own file.
         options: Values by dotted key.
         uses: Other stages by dotted key; the option is the stage's last checkpoint, of the same seed.
         shared: Trained once, with seed 0, which stands for all seeds.
@@ -54,7 +72,7 @@ class Stage:
     """
 
     config: Mapping[str, str]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     uses: Mapping[str, str] = field(default_factory=dict)
     shared: bool = False
     processes: int = 1
@@ -63,6 +81,11 @@ class Stage:
         """The seed that this stage is trained with, where others are with ``seed``."""
         return 0 if self.shared else seed
 
+    def on(self, data: str) -> 'Stage':
+        """The stage on one dataset."""
+        uses = {key: str(name) for key, name in _on(self.uses, data).items()}
+        return replace(self, config={data: self.config[data]}, options=_on(self.options, data), uses=uses)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -70,8 +93,29 @@ class Row:
 
     name: str
     stage: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     paper: Mapping[str, float] = field(default_factory=dict)
+
+    def on(self, data: str) -> 'Row':
+        """The row on one dataset."""
+        paper = {column: figure for column, figure in _on(self.paper, data).items() if isinstance(figure, int | float)}
+        return replace(self, options=_on(self.options, data), paper=paper)
+
+
+@dataclass(frozen=True)
+class TableOnData:
+    """A table on one dataset: the columns that have a metric there, the stages and rows that have a config."""
+
+    name: str
+    title: str
+    source: str
+    columns: Mapping[str, str]
+    order_by: str
+    stages: Mapping[str, Stage]
+    rows: tuple[Row, ...]
+    scale: float
+    note: str
+    lower_is_better: bool
 
 
 @dataclass(frozen=True)
@@ -81,111 +125,104 @@ class Table:
     name: str
     title: str
     source: str
-    columns: Mapping[str, Any]
+    columns: Options
     order_by: str
     stages: Mapping[str, Stage]
     rows: tuple[Row, ...]
-    scale: Any = 1.0
-    note: str = ''
+    scale: float | Mapping[str, float] = 1.0
+    note: str | Mapping[str, str] = ''
     lower_is_better: bool = False
 
     @property
     def data_sets(self) -> tuple[str, ...]:
-        """Data sets that every stage has a config for, in the order of the file."""
-        first, *others = (stage.config for stage in self.stages.values())
-        return tuple(data for data in first if all(data in config for config in others))
+        """Datasets that a row's stage has a config for, in the order of the file."""
+        return tuple(dict.fromkeys(data for row in self.rows for data in self.stages[row.stage].config))
 
-    def on(self, data: str) -> 'Table':
-        """The table on one data set: the columns that have a metric there, each with its name, and one scale."""
-        found = {
-            column: metric.get(data) if isinstance(metric, Mapping) else metric
-            for column, metric in self.columns.items()
-        }
-        columns = {column: metric for column, metric in found.items() if metric is not None}
-        scale = self.scale.get(data, 1.0) if isinstance(self.scale, Mapping) else self.scale
-        return replace(self, columns=columns, scale=scale)
+    def on(self, data: str) -> TableOnData:
+        """The table on one dataset."""
+        stages = {name: stage.on(data) for name, stage in self.stages.items() if data in stage.config}
+        return TableOnData(
+            name=self.name,
+            title=self.title,
+            source=self.source,
+            columns={column: str(metric) for column, metric in _on(self.columns, data).items()},
+            order_by=self.order_by,
+            stages=stages,
+            rows=tuple(row.on(data) for row in self.rows if row.stage in stages),
+            scale=self.scale.get(data, 1.0) if isinstance(self.scale, Mapping) else self.scale,
+            note=self.note.get(data, '') if isinstance(self.note, Mapping) else self.note,
+            lower_is_better=self.lower_is_better,
+        )
 
     @classmethod
-    def from_dict(cls, name: str, content: Mapping[str, Any]) -> 'Table':
+    def from_dict(cls, name: str, content: object) -> 'Table':
         """Check and convert what a yaml file holds.
 
         Raises:
             ValueError: Naming the table, the key, what is allowed and what came.
         """
-        required = {'title', 'source', 'columns', 'order_by', 'stages', 'rows'}
-        known = required | {'scale', 'note', 'lower_is_better'}
-        if not isinstance(content, Mapping) or not required <= set(content) <= known:
-            allowed = f'{sorted(required)} and at most {sorted(known - required)}'
-            raise _fault(name, 'keys', allowed, content and [*content])
-        for key in ('columns', 'stages'):
-            if not isinstance(content[key], Mapping) or not content[key]:
-                raise _fault(name, key, 'a mapping', content[key])
-        columns = content['columns']
-        if content['order_by'] not in columns:
-            raise _fault(name, 'order_by', f'one of the columns {[*columns]}', content['order_by'])
-        for column, metric in columns.items():
-            if not all(isinstance(text, str) for text in _each(metric)):
-                raise _fault(name, f'column "{column}"', 'a metric, or one for each data set', metric)
-        scale = content.get('scale', 1.0)
-        if not all(isinstance(number, int | float) for number in _each(scale)):
-            raise _fault(name, 'scale', 'a number, or one for each data set', scale)
-        if not isinstance(content.get('lower_is_better', False), bool):
-            raise _fault(name, 'lower_is_better', 'true or false', content['lower_is_better'])
-        stages = {key: _stage(name, key, value) for key, value in content['stages'].items()}
-        _check_uses(name, stages)
-        listed = content['rows'] if isinstance(content['rows'], list) else []
-        rows = tuple(_row(name, value, stages, columns) for value in listed)
-        if len({row.name for row in rows}) != len(rows) or not rows:
-            raise _fault(name, 'rows', 'a list of one or more, of different names', content['rows'])
-        table = cls(name=name, **{**content, 'stages': stages, 'rows': rows})
-        if not table.data_sets:
-            configs = {key: [*stage.config] for key, stage in stages.items()}
-            raise _fault(name, 'config of the stages', 'for at least one data set that all have', configs)
+        fault = Fault(name)
+        values = check_fields(fault, '', content, TABLE)
+        stages = {
+            key: Stage(**check_fields(fault, f'stage "{key}"', stage, STAGE)) for key, stage in values['stages'].items()
+        }
+        rows = tuple(Row(**check_fields(fault, 'row', row, ROW)) for row in values['rows'])
+        table = cls(name=name, **{**values, 'stages': stages, 'rows': rows})
+        _check_rows(fault, table)
+        _check_uses(fault, stages)
         for data in table.data_sets:
-            if table.order_by not in table.on(data).columns:
-                raise _fault(name, 'order_by', f'a column with a metric on {data}', table.order_by)
+            _check_data(fault, table.on(data), data)
+        _check_names_of_data(fault, table)
         return table
 
 
-def _fault(table: str, key: str, allowed: str, came: Any) -> ValueError:
-    return ValueError(f"'{key}' of table {table} must be {allowed}, got {came!r}")
+def _check_rows(fault: Fault, table: Table) -> None:
+    """Rows differ in their names, and name stages and columns of the table."""
+    if len({row.name for row in table.rows}) != len(table.rows):
+        raise fault('rows', 'a list of one or more, of different names', [row.name for row in table.rows])
+    if table.order_by not in table.columns:
+        raise fault('order_by', f'one of the columns {[*table.columns]}', table.order_by)
+    for row in table.rows:
+        if row.stage not in table.stages:
+            raise fault(f'stage of row "{row.name}"', f'one of {[*table.stages]}', row.stage)
+        if not set(row.paper) <= set(table.columns):
+            raise fault(f'paper of row "{row.name}"', f'a mapping from columns ({[*table.columns]})', row.paper)
 
 
-def _each(value: Any) -> list[Any]:
-    """A value, or those for each data set."""
-    return [*value.values()] if isinstance(value, Mapping) else [value]
-
-
-def _stage(table: str, name: str, content: Any) -> Stage:
-    known = {'config', 'options', 'uses', 'shared', 'processes'}
-    if not isinstance(content, Mapping) or not {'config'} <= set(content) <= known:
-        raise _fault(
-            table, f'stage "{name}"', 'a mapping with config and at most options, uses, shared and processes', content
-        )
-    stage = Stage(**content)
-    if not isinstance(stage.config, Mapping) or not all(isinstance(path, str) for path in stage.config.values()):
-        raise _fault(table, f'config of stage "{name}"', 'a mapping from data sets to files', stage.config)
-    if not isinstance(stage.options, Mapping):
-        raise _fault(table, f'options of stage "{name}"', 'a mapping', stage.options)
-    if not isinstance(stage.uses, Mapping) or not all(isinstance(key, str) for key in stage.uses):
-        raise _fault(table, f'uses of stage "{name}"', 'a mapping from options to stages', stage.uses)
-    if twice := sorted(set(stage.uses) & set(stage.options)):
-        raise _fault(table, f'uses of stage "{name}"', 'of other keys than its options', twice)
-    if not isinstance(stage.shared, bool):
-        raise _fault(table, f'shared of stage "{name}"', 'true or false', stage.shared)
-    if type(stage.processes) is not int or stage.processes < 1:
-        raise _fault(table, f'processes of stage "{name}"', 'a whole number > 0', stage.processes)
-    return stage
-
-
-def _check_uses(table: str, stages: Mapping[str, Stage]) -> None:
+def _check_uses(fault: Fault, stages: Mapping[str, Stage]) -> None:
+    """Stages use others of the table, by keys that their options do not set."""
     for name, stage in stages.items():
+        if twice := sorted(set(stage.uses) & set(stage.options)):
+            raise fault(f'uses of stage "{name}"', 'of other keys than its options', twice)
         for key, used in stage.uses.items():
-            if used not in [*stages]:  # a list also tells of what is no possible name
-                raise _fault(table, f'{key} in uses of stage "{name}"', f'one of {[*stages]}', used)
-    for name in stages:
-        if circle := _circle(stages, (name,)):
-            raise _fault(table, f'uses of stage "{circle[0]}"', 'without a circle', ' -> '.join(map(str, circle)))
+            for one in used.values() if isinstance(used, Mapping) else [used]:
+                if one not in stages:
+                    raise fault(f'{key} in uses of stage "{name}"', f'one of {[*stages]}', one)
+
+
+def _check_data(fault: Fault, table: TableOnData, data: str) -> None:
+    """What a table on one dataset needs is there: the column that orders it, and the stages that others use."""
+    if table.order_by not in table.columns:
+        raise fault('order_by', f'a column with a metric on {data}', table.order_by)
+    for name, stage in table.stages.items():
+        for key, used in stage.uses.items():
+            if used not in table.stages:
+                raise fault(f'{key} in uses of stage "{name}"', f'a stage with a config for {data}', used)
+        if circle := _circle(table.stages, (name,)):
+            raise fault(f'uses of stage "{circle[0]}"', 'without a circle', ' -> '.join(circle))
+
+
+def _check_names_of_data(fault: Fault, table: Table) -> None:
+    """Every mapping from datasets names datasets of the table alone."""
+    places: dict[str, object] = {'scale': table.scale, 'note': table.note}
+    places |= {f'column "{name}"': metric for name, metric in table.columns.items()}
+    for name, stage in table.stages.items():
+        places |= {f'{key} of stage "{name}"': value for key, value in {**stage.options, **stage.uses}.items()}
+    for row in table.rows:
+        places |= {f'{key} of row "{row.name}"': value for key, value in {**row.options, **row.paper}.items()}
+    for place, value in places.items():
+        if isinstance(value, Mapping) and not set(value) <= set(table.data_sets):
+            raise fault(place, f'one value, or values for datasets of the table ({[*table.data_sets]})', dict(value))
 
 
 def _circle(stages: Mapping[str, Stage], way: tuple[str, ...]) -> tuple[str, ...]:
@@ -193,27 +230,9 @@ def _circle(stages: Mapping[str, Stage], way: tuple[str, ...]) -> tuple[str, ...
     for used in stages[way[-1]].uses.values():
         if used in way:
             return (*way[way.index(used) :], used)
-        if found := _circle(stages, (*way, used)):
+        if used in stages and (found := _circle(stages, (*way, used))):
             return found
     return ()
-
-
-def _row(table: str, content: Any, stages: Mapping[str, Stage], columns: Mapping[str, str]) -> Row:
-    known = {'name', 'stage', 'options', 'paper'}
-    if not isinstance(content, Mapping) or not {'name', 'stage'} <= set(content) <= known:
-        raise _fault(table, 'row', 'a mapping with name, stage and at most options and paper', content)
-    row = Row(**content)
-    if not isinstance(row.name, str):
-        raise _fault(table, 'name of a row', 'text', row.name)
-    if row.stage not in stages:
-        raise _fault(table, f'stage of row "{row.name}"', f'one of {[*stages]}', row.stage)
-    if not isinstance(row.options, Mapping):
-        raise _fault(table, f'options of row "{row.name}"', 'a mapping', row.options)
-    if not isinstance(row.paper, Mapping) or not set(row.paper) <= set(columns):
-        raise _fault(table, f'paper of row "{row.name}"', f'a mapping from columns ({[*columns]})', row.paper)
-    if not all(isinstance(figure, int | float) for figure in row.paper.values()):
-        raise _fault(table, f'paper of row "{row.name}"', 'numbers', row.paper)
-    return row
 
 
 def list_tables(root: Path | None = None) -> list[str]:
@@ -242,7 +261,7 @@ def find_table(name: str, root: Path | None = None) -> Table:
         raise ValueError(f"'name' must be a yaml file or one of {', '.join(list_tables(root))}, got {name!r}")
     try:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"'name' must be a readable yaml file, got {name!r}: {error}") from error
     table = Table.from_dict(name, content)
     stages = {key: replace(stage, config=_near(path, stage.config)) for key, stage in table.stages.items()}

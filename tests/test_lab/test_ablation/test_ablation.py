@@ -27,6 +27,7 @@ from mmpose_ext.lab.ablation import (
     Stage,
     Table,
     commands_text,
+    fill_tables,
     find_table,
     list_tables,
     make_plan,
@@ -36,7 +37,7 @@ from mmpose_ext.lab.ablation import (
 from mmpose_ext.lab.ablation import workflow as workflow_module
 
 ROOT = Path(__file__).resolve().parents[3]
-LEAF = sorted(path.name for path in (ROOT / 'configs/dark').glob('dark_res18_*_synthetic-128x96_biased-dark.py'))[0]
+LEAF = 'dark_res18_1xb32-10e_synthetic-128x96.py'
 TABLES = list_tables()
 PAIRS = [(name, data) for name in TABLES for data in find_table(name).data_sets]
 CONTENT = dict(
@@ -89,31 +90,35 @@ def config_of(job: Job) -> Config:
     [
         (
             dict(colour=1),
-            r"'keys' of table a/b must be \[.*'title'\] and at most \['lower_is_better', .*'scale'\], got .*'colour'",
+            r"'keys' of table a/b must be a mapping with \['title', .*\] and at most \['scale', .*\], got .*'colour'",
         ),
-        (dict(columns=['AP']), r"'columns' of table a/b must be a mapping, got \['AP'\]"),
-        (dict(stages=[]), r"'stages' of table a/b must be a mapping, got \[\]"),
+        (dict(title=1), r"'title' of table a/b must be text, got 1"),
+        (dict(columns=['AP']), r"'columns' of table a/b must be a mapping from headings to metrics; .*, got \['AP'\]"),
+        (dict(stages=[]), r"'stages' of table a/b must be a mapping from names to stages, got \[\]"),
+        (dict(stages={1: {}}), r"'stages' of table a/b must be a mapping from names to stages, got {1: {}}"),
         (dict(order_by='AR'), r"'order_by' of table a/b must be one of the columns \['AP'\], got 'AR'"),
-        (dict(columns=dict(AP=1)), r"'column \"AP\"' of table a/b must be a metric, or one for each data set, got 1"),
-        (dict(columns=dict(AP=dict(coco=1))), r"'column \"AP\"' of table a/b must be a metric, .*, got {'coco': 1}"),
+        (dict(columns=dict(AP=1)), r"'columns' of .* a metric, or one for each dataset, got {'AP': 1}"),
+        (dict(columns=dict(AP=dict(coco=1))), r"'columns' of table a/b must be .*, got {'AP': {'coco': 1}}"),
         (dict(columns=dict(AP=dict(coco='coco/AP'))), r"'order_by' of .* must be a column with a metric on synthetic"),
-        (dict(scale='percent'), r"'scale' of table a/b must be a number, or one for each data set, got 'percent'"),
+        (dict(scale='percent'), r"'scale' of table a/b must be a number, or one for each dataset, got 'percent'"),
         (dict(scale=dict(coco='percent')), r"'scale' of table a/b must be a number, .*, got {'coco': 'percent'}"),
+        (dict(scale=dict(coco=1)), r"'scale' of .* datasets of the table \(\['synthetic'\]\), got {'coco': 1}"),
+        (dict(note=dict(coco='x')), r"'note' of .* datasets of the table \(\['synthetic'\]\), got {'coco': 'x'}"),
+        (dict(lower_is_better='yes'), r"'lower_is_better' of table a/b must be true or false, got 'yes'"),
         (dict(stages=dict(one=dict(confg={}))), r"'stage \"one\"' of table a/b must be a mapping with .*, got .*confg"),
+        (dict(stages=dict(one=1)), r"'stage \"one\"' of table a/b must be a mapping with .*, got 1"),
         (dict(stages=dict(one=dict(config='x.py'))), r"'config of stage \"one\"' .* to files, got 'x.py'"),
-        (dict(stages=dict(one=dict(config={}, options=[]))), r"'options of stage \"one\"' .* a mapping, got \[\]"),
-        (dict(rows=[]), r"'rows' of table a/b must be a list of one or more, of different names, got \[\]"),
+        (dict(stages=dict(one=dict(config={}))), r"'config of stage \"one\"' .* to files, got {}"),
+        (dict(stages=dict(one=dict(config={'a': 'b'}, options=[]))), r"'options of stage \"one\"' .*, got \[\]"),
+        (dict(stages=dict(one=dict(config={'a': 'b'}, shared=1))), r"'shared of stage .* true or false, got 1"),
+        (dict(rows=[]), r"'rows' of table a/b must be a list of one or more rows, got \[\]"),
         (dict(rows=CONTENT['rows'] * 2), r"'rows' of table a/b must be a list .* different names, got .*'one'"),
-        (dict(rows=[dict(name='one')]), r"'row' of table a/b must be a mapping with .*, got {'name': 'one'}"),
-        (dict(rows=[dict(name=False, stage='biased')]), r"'name of a row' of table a/b must be text, got False"),
+        (dict(rows=[dict(name='one')]), r"'row' of table a/b must be a mapping with .*, got \['name'\]"),
+        (dict(rows=[dict(name=False, stage='biased')]), r"'name of row \"False\"' of .* must be text, got False"),
         (dict(rows=[dict(name='x', stage='y')]), r"'stage of row \"x\"' of .* one of \['biased'\], got 'y'"),
-        (dict(rows=[dict(name='x', stage='biased', options=1)]), r"'options of row \"x\"' .* a mapping, got 1"),
+        (dict(rows=[dict(name='x', stage='biased', options=1)]), r"'options of row \"x\"' .* a mapping .*, got 1"),
         (dict(rows=[dict(name='x', stage='biased', paper={'AR': 1})]), r"'paper of row \"x\"' .*\['AP'\].* {'AR': 1}"),
-        (dict(rows=[dict(name='x', stage='biased', paper={'AP': '?'})]), r"'paper of row \"x\"' .* numbers, got .*\?"),
-        (
-            dict(stages=dict(biased=dict(config=dict(coco='a.py')), other=dict(config=dict(mpii='b.py')))),
-            r"'config of the stages' .* at least one data set that all have, got .*'mpii'",
-        ),
+        (dict(rows=[dict(name='x', stage='biased', paper={'AP': '?'})]), r"'paper of row .* numbers; .* got .*\?"),
     ],
 )  # fmt: skip
 def test_faults_in_a_table_are_named(values: dict[str, Any], message: str) -> None:
@@ -122,7 +127,7 @@ def test_faults_in_a_table_are_named(values: dict[str, Any], message: str) -> No
         changed(**values)
 
 
-def test_columns_and_scale_may_differ_between_data_sets() -> None:
+def test_columns_and_scale_may_differ_between_datasets() -> None:
     stages = dict(one=dict(config=dict(mpii='a.py', synthetic='b.py')))
     columns = dict(score=dict(mpii='PCK', synthetic='coco/AP'), AP75=dict(synthetic='coco/AP .75'), time='time')
     rows = [dict(name='one', stage='one', paper=dict(score=90))]
@@ -132,13 +137,40 @@ def test_columns_and_scale_may_differ_between_data_sets() -> None:
     assert table.on('synthetic').columns == {'score': 'coco/AP', 'AP75': 'coco/AP .75', 'time': 'time'}
     assert table.on('synthetic').scale == 100
     assert table.on('mpii').rows == table.rows
-    plain = find_table('dark/decoding')
-    assert plain.on('coco') == plain.on('synthetic') == plain
+
+
+def test_stages_options_uses_and_figures_may_differ_between_datasets() -> None:
+    stages = {
+        'start': dict(config=dict(synthetic='a.py')),
+        'main': dict(
+            config=dict(coco='b.py', synthetic='c.py'),
+            options={'lr': dict(coco=1, synthetic=None), 'depth': dict(coco=50), 'same': 2},
+            uses={'load_from': dict(synthetic='start')},
+        ),
+    }
+    rows = [
+        dict(name='start', stage='start'),
+        dict(name='main', stage='main', options={'x': dict(synthetic=3)}, paper=dict(AP=dict(coco=1.5))),
+    ]
+    table = changed(stages=stages, rows=rows, note=dict(coco='one', synthetic='other'))
+    assert table.data_sets == ('synthetic', 'coco')
+    coco, synthetic = table.on('coco'), table.on('synthetic')
+    assert coco.stages == {'main': Stage(dict(coco='b.py'), {'lr': 1, 'depth': 50, 'same': 2})}
+    assert synthetic.stages['main'] == Stage(dict(synthetic='c.py'), {'lr': None, 'same': 2}, dict(load_from='start'))
+    assert [row.name for row in coco.rows] == ['main']
+    assert [row.name for row in synthetic.rows] == ['start', 'main']
+    assert (coco.rows[0].options, coco.rows[0].paper) == ({}, {'AP': 1.5})
+    assert (synthetic.rows[1].options, synthetic.rows[1].paper) == ({'x': 3}, {})
+    assert (coco.note, synthetic.note) == ('one', 'other')
+    stages['main']['uses'] = {'load_from': 'start'}
+    with pytest.raises(ValueError, match=r"'load_from in uses of stage \"main\"' .* a config for coco, got 'start'"):
+        changed(stages=stages, rows=rows)
 
 
 def test_plans_have_the_columns_of_their_data_set() -> None:
     columns = dict(AP=dict(synthetic='coco/AP', coco='AP'), AR=dict(coco='AR'))
-    assert jobs_plan(changed(columns=columns)).table.columns == dict(AP='coco/AP')
+    stages = dict(biased=dict(config=dict(synthetic=f'dark/{LEAF}', coco=f'dark/{LEAF}')))
+    assert jobs_plan(changed(columns=columns, stages=stages)).table.columns == dict(AP='coco/AP')
 
 
 def test_missing_and_broken_files_are_named(tmp_path: Path) -> None:
@@ -213,30 +245,140 @@ def papers_figures() -> list[tuple[dict[str, Any], dict[str, float]]]:
 
 
 @pytest.mark.parametrize('name', [name for name, data in PAIRS if data == 'coco' and name.startswith('dark/')])
-def test_rows_are_the_configs_that_carry_their_figures(name: str) -> None:
-    table = find_table(name)
-    jobs = jobs_plan(table, data='coco')
-    for row in table.rows:
+def test_rows_that_are_configs_carry_their_figures(name: str) -> None:
+    jobs = committed_plan(name, 'coco')
+    for row in jobs.table.rows:
         config = config_of(jobs.tests[row.name, 0]).to_dict()
         same = [
             figures
             for leaf, figures in papers_figures()
             if leaf['model'] == config['model'] and leaf['train_dataloader'] == config['train_dataloader']
         ]
-        assert same == [dict(row.paper)], row.name
+        # a row with options of its own may be no config
+        assert same == [dict(row.paper)] or not same, row.name
+        assert same or row.options or jobs.table.stages[row.stage].options, row.name
 
 
-def test_rows_of_mpii_are_the_configs_that_carry_their_figures() -> None:
-    table = find_table('dark/mpii')
-    jobs = jobs_plan(table, data='mpii')
-    means = []
-    for row in table.rows:
-        config = config_of(jobs.tests[row.name, 0])
+def test_rows_of_mpii_are_the_config_that_carries_their_figures() -> None:
+    jobs = committed_plan('dark/mpii', 'mpii')
+    rows = {row.name: row for row in jobs.table.rows}
+    for threshold in (0.5, 0.1):
+        config = config_of(jobs.tests[f'DARK @{threshold}', 0])
         (figures,) = (figures for leaf, figures in papers_figures() if leaf['model'] == config.to_dict()['model'])
-        threshold = config.test_evaluator.thr
-        assert row.paper['Mean'] == figures[f'PCKh@{threshold}']
-        means.append((threshold, row.paper['Mean']))
-    assert [threshold for threshold, _ in means] == [0.5, 0.5, 0.1, 0.1]
+        assert config.test_evaluator.thr == threshold
+        assert rows[f'DARK @{threshold}'].paper['Mean'] == figures[f'PCKh@{threshold}']
+        baseline = config_of(jobs.tests[f'baseline @{threshold}', 0])
+        assert (baseline.test_evaluator.thr, baseline.model.head.decoder.encoding) == (threshold, 'biased')
+
+
+# What the losses of RLE's rows differ in: flow, residual, distribution, reparameterized, weight of the flow.
+LIKELIHOODS = {
+    'RLE': ('RealNVP', True, 'laplace', True),
+    'RLE, Q Laplace': ('RealNVP', True, 'laplace', True),
+    'DLE': ('RealNVP', False, 'laplace', True),
+    '*DLE': ('RealNVP', False, 'laplace', True),
+    'basic design': ('RealNVP', False, 'gaussian', False),
+    '*basic design': ('RealNVP', False, 'gaussian', False),
+    'Laplace, learned sigma': (None, True, 'laplace', True),
+    'Gaussian, learned sigma': (None, True, 'gaussian', True),
+    'RLE, Q Gaussian': ('RealNVP', True, 'gaussian', True),
+}
+
+
+@pytest.mark.parametrize(
+    ('name', 'data'), [pair for pair in PAIRS if pair[0] in ('rle/regression', 'rle/distribution')]
+)
+def test_rows_of_rle_have_the_papers_losses(name: str, data: str, mmpose_scope: None) -> None:
+    jobs = committed_plan(name, data)
+    for row in jobs.table.rows:
+        with torch.device('meta'):
+            head = MODELS.build(config_of(jobs.tests[row.name, 0]).model.head)
+        if row.name in LIKELIHOODS:
+            loss = head.loss_module
+            flow = loss.flow_model and type(loss.flow_model).__name__
+            assert (flow, loss.residual, loss.q_distribution, loss.reparameterized) == LIKELIHOODS[row.name]
+        elif 'L1' in row.name or 'L2' in row.name:
+            assert (type(head).__name__, head.loss_module.norm) == (
+                'RegressionHead',
+                'l1' if 'L1' in row.name else 'l2',
+            )
+
+
+@pytest.mark.parametrize('data', ['coco', 'synthetic'])
+def test_sizes_of_the_flow(data: str, mmpose_scope: None) -> None:
+    jobs = committed_plan('rle/flow_size', data)
+    for row in jobs.table.rows:
+        with torch.device('meta'):
+            sizes = MODELS.build(config_of(jobs.tests[row.name, 0]).model.head).loss_module.flow_model.sizes
+        assert f'{sizes["num_layers"]}x{sizes["hidden_channels"]}' == row.name
+
+
+# Norm of the loss on points, loss on maps, what maps the codec draws, and the row whose weights a row starts from.
+INTEGRAL = {
+    'H1': (None, 'KeypointMSELoss', 'gaussian', None),
+    'H2': (None, 'HeatmapCrossEntropyLoss', 'one_hot', None),
+    'H3': (None, 'HeatmapBCELoss', 'disk', None),
+    'I1': ('l1', None, None, 'H1'),
+    'I2': ('l1', None, None, 'H2'),
+    'I3': ('l1', None, None, 'H3'),
+    'I*': ('l1', None, None, None),
+}
+
+
+@pytest.mark.parametrize('data', ['mpii', 'synthetic', 'synthetic-64x64'])
+def test_rows_of_integral_regression_have_the_papers_losses(data: str, mmpose_scope: None) -> None:
+    jobs = committed_plan('integral/losses', data)
+    assert [row.name for row in jobs.table.rows] == [*INTEGRAL, 'R1']
+    for row in jobs.table.rows:
+        config = config_of(jobs.trainings[row.stage, 0])
+        with torch.device('meta'):
+            head = MODELS.build(config.model.head)
+        if row.name == 'R1':
+            assert (type(head).__name__, head.loss_module.norm) == ('RegressionHead', 'l1')
+            continue
+        norm, loss, maps, start = INTEGRAL[row.name]
+        assert type(head).__name__ == 'IntegralHead'
+        assert (head.loss_coord.norm if head.loss_coord else None) == norm
+        assert (type(head.loss_heatmap).__name__ if head.loss_heatmap else None) == loss
+        assert (head.decoder.heatmap_type, head.decoder.decoding) == (maps, 'integral' if norm else 'shift')
+        assert config.load_from == (jobs.trainings[start, 0].output if start else None)
+        # of H1's maps, from 0 to 1, the paper's softmax is almost flat: too little for a short second stage
+        assert head.beta == (20 if row.name == 'I1' and data != 'mpii' else 1)
+
+
+def test_readmes_have_the_tables_of_now() -> None:
+    """One command writes them: ``python tools/ablation.py readme``."""
+    pages = sorted((ROOT / 'configs').glob('*/README.md'))
+    assert len(pages) == 5
+    for page in pages:
+        assert '<!-- table ' in page.read_text()
+        assert fill_tables(page, ROOT / 'docs/results', ROOT / 'configs') == page.read_text(), page
+        assert '| not run |' not in page.read_text()
+
+
+def test_a_readme_has_the_papers_figures_and_ours(tmp_path: Path) -> None:
+    page, results = tmp_path / 'README.md', tmp_path / 'results'
+    page.write_text('before\n<!-- table dark/modulation synthetic -->\nold\n<!-- end of table -->\nafter\n')
+    results.mkdir()
+    content = dict(
+        table=dict(order_by='AP'),
+        rows=[dict(name='with modulation', mean=dict(AP=12.345), spread=dict(AP=0.5), counts=dict(AP=3))],
+    )
+    (results / 'dark_modulation_synthetic.json').write_text(json.dumps(content))
+    text = fill_tables(page, results, ROOT / 'configs')
+    assert re.search(
+        r'\n\| with modulation \| 68\.4 \| 12\.3 ± 0\.5 \| \[config\]\(.*128x96\.py\) \+ options \|\n', text
+    )
+    assert 'old' not in text
+    assert (
+        'deviation of 3 trainings. [All figures](results/dark_modulation_synthetic.md). Not measured: without' in text
+    )
+    assert text.startswith('before\n') and text.endswith('\nafter\n')
+    (results / 'dark_modulation_synthetic.json').unlink()
+    assert '\nNone of these rows was trained by us.\n' in fill_tables(page, results, ROOT / 'configs')
+    page.write_text('<!-- table dark/modulation mpii -->\n<!-- end of table -->\n')
+    with pytest.raises(ValueError, match=r"must name one of \('coco', 'synthetic'\), got 'mpii'"):
+        fill_tables(page, results, ROOT / 'configs')
 
 
 def test_rows_of_darks_synthetic_tables_differ_as_the_papers_do() -> None:
@@ -404,7 +546,7 @@ def test_list_and_show(run_tool: RunTool) -> None:
     status, shown, _ = run_tool('show', 'dark/modulation')
     assert status == 0
     assert 'table 2; COCO val2017' in shown
-    assert 'note: On the synthetic set' in shown
+    assert 'note: On synthetic people' in shown
     assert '| with modulation | biased |  | 68.4 | 88.6 | 77.4 | 66.0 | 74.0 | 74.9 |' in shown
     assert '| without modulation | biased | blur_kernel_size=None | 68.1 |' in shown
     status, _, message = run_tool('show', 'dark/none')

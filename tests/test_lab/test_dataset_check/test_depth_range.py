@@ -33,14 +33,14 @@ def found(findings, check):
     return [(one.level, one.what) for one in findings if one.check == check]
 
 
-@pytest.mark.parametrize('mixed', ['', '2d-'])
+@pytest.mark.parametrize('mixed', ['', '-2d'])
 def test_synthetic_people(tmp_path, monkeypatch, mixed):
     monkeypatch.setenv('SYNTHETIC_ROOT', str(tmp_path))
     write_people(tmp_path, 12)
     few = "{**_base_.few, 'indices': 4}"
     sets = f"[{few}, {{**_base_.many, 'indices': range(4, 12)}}]" if mixed else f'[{few}], sample_ratio_factor=[3]'
     more = f'train_dataloader = dict(dataset=dict(datasets={sets}))\n'
-    config = write_config(tmp_path, f'topdown_synthetic3d-{mixed}128x96', (96, 128), more)
+    config = write_config(tmp_path, f'topdown_synthetic3d{mixed}', (64, 64), more)
     findings = check_dataset(config, samples=12)
     assert not has_errors(findings), findings
     ((level, what),) = found(findings, 'depth')
@@ -58,7 +58,7 @@ def test_files_without_depth_are_an_error(tmp_path, monkeypatch):
     for person in content['annotations']:
         del person['keypoints_3d']
     path.write_text(json.dumps(content))
-    findings = check_dataset(write_config(tmp_path, 'topdown_synthetic3d-128x96', (96, 128)), samples=4)
+    findings = check_dataset(write_config(tmp_path, 'topdown_synthetic3d', (64, 64)), samples=4)
     assert has_errors(findings)
     assert any('has no keypoints_3d' in what for level, what in found(findings, 'dataset') if level == 'error')
 
@@ -71,7 +71,7 @@ def test_human36m_frames_with_mpii(sample_images, tmp_path):
         f'train_dataloader = dict(dataset=dict(datasets=[{{**_base_.h36m, **{h36m}}}, {{**_base_.mpii, **{mpii}}}]))\n'
         f'val_dataloader = dict(dataset=dict(**{h36m}, frame_step=1), num_workers=0, persistent_workers=False)\n'
     )
-    config = write_config(tmp_path, 'topdown_h36m-mpii-256x256', (256, 256), more)
+    config = write_config(tmp_path, 'topdown_h36m-mpii', (256, 256), more)
     config_text = (
         (tmp_path / 'config.py')
         .read_text()

@@ -36,12 +36,12 @@ def small_config(folder):
     config = folder / 'small.py'
     bases = [
         config_path(f'_base_/{name}')
-        for name in ('models/res18-small', 'default_runtime', 'datasets/topdown_synthetic3d-128x96')
+        for name in ('models/res18-small', 'default_runtime', 'datasets/topdown_synthetic3d')
     ]
     config.write_text(
         f'_base_ = {bases}\n'
         "model = dict(head=dict(_delete_=True, type='mmpose_ext.RegressionHead', in_channels=256, num_joints=17,\n"
-        "    dim=3, decoder=dict(type='mmpose_ext.RegressionLabel', input_size=(96, 128), depth_range=2000.0)))\n"
+        "    dim=3, decoder=dict(type='mmpose_ext.RegressionLabel', input_size=(64, 64), depth_range=2000.0)))\n"
         'train_dataloader = dict(num_workers=0, persistent_workers=False)\n'
         'val_dataloader = dict(num_workers=0, persistent_workers=False)\n'
         'test_dataloader = val_dataloader\n'

@@ -25,7 +25,7 @@ from typing import Any
 from mmengine.config import Config
 
 from mmpose_ext.config import config_path
-from mmpose_ext.lab.ablation import Job, Plan, Row, Table
+from mmpose_ext.lab.ablation import Job, Plan, Row, TableOnData
 from mmpose_ext.lab.profiling.complexity import model_complexity
 
 from .curves import read_curve
@@ -156,7 +156,7 @@ def _measure_speed(plan: Plan, rows: Sequence[Json], options: Mapping[str, Any])
     return how
 
 
-def _describe(table: Table) -> Json:
+def _describe(table: TableOnData) -> Json:
     return dict(
         name=table.name,
         title=table.title,

@@ -1,5 +1,0 @@
-"""Biased targets, decoded by argmax (table 1)."""
-
-_base_ = 'dark_hrnet-w32_2xb64-210e_coco-128x96.py'
-
-model = dict(head=dict(decoder=dict(encoding='biased', decoding='argmax')))

@@ -1,5 +1,0 @@
-"""DARK's targets, decoded by argmax."""
-
-_base_ = 'dark_res18_1xb32-10e_synthetic-128x96.py'
-
-model = dict(head=dict(decoder=dict(decoding='argmax')))

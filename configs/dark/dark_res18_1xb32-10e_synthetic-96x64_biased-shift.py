@@ -1,5 +1,0 @@
-"""The baseline: biased targets, quarter shift, synthetic people at 96x64, which stands for 256x192 in table 4."""
-
-_base_ = 'dark_res18_1xb32-10e_synthetic-96x64.py'
-
-model = dict(head=dict(decoder=dict(encoding='biased', decoding='shift')))

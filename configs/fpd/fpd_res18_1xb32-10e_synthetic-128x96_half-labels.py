@@ -1,7 +1,0 @@
-"""FPD with half of the joints' labels removed; the teacher had all of them, and teaches joints without a label."""
-
-_base_ = 'fpd_res18_1xb32-10e_synthetic-128x96.py'
-
-pipeline = _base_.train_dataloader.dataset.pipeline
-drop = dict(type='mmpose_ext.DropLabels', ratio=0.5)
-train_dataloader = dict(dataset=dict(pipeline=[pipeline[0], drop, *pipeline[1:]]))

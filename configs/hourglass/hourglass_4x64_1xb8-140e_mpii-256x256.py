@@ -1,5 +1,0 @@
-"""4 stacks of 64 channels, MPII 256x256 (FPD's table 5); the stem stays as wide as Newell's."""
-
-_base_ = '_base_/mpii-256x256.py'
-
-model = dict(backbone=dict(num_stacks=4, feat_channels=64))

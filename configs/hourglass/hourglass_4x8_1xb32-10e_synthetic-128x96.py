@@ -1,5 +1,0 @@
-"""4 stacks of a quarter of the width, synthetic people at 128x96 (FPD's table 5)."""
-
-_base_ = '_base_/synthetic-128x96.py'
-
-model = dict(backbone=dict(num_stacks=4, feat_channels=8))

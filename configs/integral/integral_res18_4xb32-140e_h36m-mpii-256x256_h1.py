@@ -1,8 +1,0 @@
-"""H1: mean squared error to a Gaussian; Human3.6M and MPII (strategy 2), ResNet-18 (as in table 8)."""
-
-_base_ = 'integral_res50_4xb32-140e_h36m-mpii-256x256_h1.py'
-
-model = dict(
-    backbone=dict(depth=18, init_cfg=dict(checkpoint='torchvision://resnet18')),
-    head=dict(in_channels=512),
-)

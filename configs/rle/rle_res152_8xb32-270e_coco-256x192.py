@@ -1,5 +1,0 @@
-"""RLE, ResNet-152, COCO 256x192 (not in the paper; in MMPose's tables)."""
-
-_base_ = 'rle_res50_8xb32-270e_coco-256x192.py'
-
-model = dict(backbone=dict(depth=152, init_cfg=dict(checkpoint='torchvision://resnet152')))

@@ -1,5 +1,0 @@
-"""DLE: the flow alone, reparameterised (as in table 1)."""
-
-_base_ = 'rle_res18_1xb32-10e_synthetic-128x96.py'
-
-model = dict(head=dict(loss=dict(type='mmpose_ext.RLELoss', residual=False)))
