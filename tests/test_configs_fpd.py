@@ -47,7 +47,6 @@ STUDENTS = {
     'fpd_hrnet-w32_2xb64-210e_coco-128x96_from-384x288': 'dark/dark_hrnet-w32_2xb64-210e_coco-128x96',
     'fpd_hrnet-w32_4xb24-210e_coco-256x192': 'dark/dark_hrnet-w32_4xb32-210e_coco-256x192_biased-shift',
     'fpd_res18_1xb32-10e_synthetic-128x96': 'fpd/fpd_res18_1xb32-10e_synthetic-128x96_student',
-    'fpd_res18_1xb32-10e_synthetic-128x96_rle': 'rle/rle_res18_1xb32-10e_synthetic-128x96',
     'fpd_res50_8xb32-270e_coco-256x192_rle': 'rle/rle_res50_8xb32-270e_coco-256x192',
 }
 

@@ -1,21 +1,19 @@
 """Heatmaps, HRNet-W32, COCO 256x192 (table 2)."""
 
-_base_ = [
-    '../_base_/datasets/topdown_coco.py',
-    '../_base_/models/hrnet-w32.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = 'rle_hrnet-w32_8xb32-270e_coco-256x192.py'
 
-pipeline = [*_base_.loading, *_base_.augmentation_rle, _base_.crop, _base_.packing]
-train_dataloader = dict(batch_size=32, dataset=dict(pipeline=pipeline))
-auto_scale_lr = dict(base_batch_size=8 * 32)
-train_cfg = dict(max_epochs=270)
-val_evaluator = [
-    dict(_base_.val_evaluator, score_mode='bbox_keypoint'),
-    dict(type='mmpose_ext.ConfidenceCorrelation', ann_file=_base_.val_evaluator.ann_file),
-]
+maps = dict(input_size=(192, 256), heatmap_size=(48, 64), sigma=2, encoding='biased', decoding='shift')
+model = dict(
+    head=dict(
+        _delete_=True,
+        type='mmpose_ext.HeatmapHead',
+        in_channels=32,
+        out_channels=17,
+        deconv_out_channels=None,
+        loss=dict(type='KeypointMSELoss', use_target_weight=True),
+        decoder=dict(type='mmpose_ext.DarkHeatmap', **maps),
+    )
+)
+people, confidence = _base_.val_evaluator
+val_evaluator = [dict(people, score_mode='bbox_keypoint'), confidence]
 test_evaluator = val_evaluator
-
-heatmap_size = tuple(side // 4 for side in _base_.input_size)
-codec = dict(input_size=_base_.input_size, heatmap_size=heatmap_size, sigma=2, encoding='biased', decoding='shift')
-model = dict(head=dict(decoder=codec))
