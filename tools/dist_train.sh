@@ -17,7 +17,12 @@ if [ -z "${PYTHON:-}" ]; then
     PYTHON=python
     if [ -x "$root/.venv/bin/python" ]; then PYTHON=$root/.venv/bin/python; fi
 fi
+if [ "${NNODES:-1}" -gt 1 ] || [ -n "${PORT:-}" ]; then
+    meeting=(--nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}"
+        --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}")
+else
+    meeting=(--standalone) # finds a free port, so that several runs fit on a machine
+fi
 PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" exec "$PYTHON" -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" --node_rank="${NODE_RANK:-0}" --nproc_per_node="$processes" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}" \
+    "${meeting[@]}" --nproc_per_node="$processes" \
     "$root/tools/train.py" "$config" --launcher pytorch "$@"
