@@ -6,7 +6,8 @@ and however long that worker has lived; those of a training step from (seed, ran
 
 import hashlib
 import random
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,24 @@ class SeededBatches(Sampler[list[Slot]]):
                 pass
 
 
+class _WorkerStart:
+    """The first call in a worker of a loader: restores the handling of SIGTERM that the worker inherited.
+
+    Torch gives its workers a handler that ends them. When Slurm preempts a job, it sends SIGTERM to all processes, and
+    the main process still needs the workers for the current step (see ``PreemptionHook``).
+    """
+
+    def __init__(self, then: Callable[[int], None] | None) -> None:
+        self.then = then
+
+    def __call__(self, worker: int) -> None:
+        handler = signal.getsignal(signal.SIGTERM)
+        if callable(handler):
+            signal.signal(signal.SIGTERM, handler)
+        if self.then is not None:
+            self.then(worker)
+
+
 def seeded_loader(loader: DataLoader[object], seed: int, rank: int = 0) -> DataLoader[object] | None:
     """The same loader with a :class:`SeededDataset` and :class:`SeededBatches`.
 
@@ -144,7 +163,7 @@ def seeded_loader(loader: DataLoader[object], seed: int, rank: int = 0) -> DataL
         collate_fn=loader.collate_fn,
         pin_memory=loader.pin_memory,
         timeout=loader.timeout,
-        worker_init_fn=loader.worker_init_fn,
+        worker_init_fn=_WorkerStart(loader.worker_init_fn),
         multiprocessing_context=loader.multiprocessing_context,
         generator=loader.generator,
         prefetch_factor=loader.prefetch_factor,
