@@ -9,8 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.io import loadmat, savemat
 
+from mmpose_ext.lab import matlab
 from mmpose_ext.lab.dataset_converters import convert_flic, convert_lsp
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'dataset_converters'
@@ -134,6 +136,44 @@ def test_without_lspet(lsp, capsys):
     (root / 'lspet').rename(root / 'elsewhere')
     assert [path.stem for path in convert_lsp(root)] == ['lsp_train', 'lsp_test']
     assert f'{root / "lspet"} is not there' in capsys.readouterr().out
+
+
+def test_lspet_alone(lsp, tmp_path):
+    """Without LSP every tenth person is for validation; the annotations may be written elsewhere."""
+    root = lsp[0]
+    (root / 'lsp').rename(root / 'elsewhere')
+    points = np.random.default_rng(0).uniform(10, 190, (21, 14, 3))
+    points[..., 2] = 1
+    savemat_of(root / 'lspet' / 'joints.mat', joints=points.transpose(1, 2, 0))
+    for number in range(4, 22):
+        cv2.imwrite(str(root / 'lspet' / 'images' / f'im{number:05d}.jpg'), np.zeros((9, 8, 3), np.uint8))
+    written = convert_lsp(root, out_dir=tmp_path / 'out')
+    assert written == [tmp_path / 'out' / f'lspet_{name}.json' for name in ('train', 'split_train', 'split_val')]
+    names = [[int(image['file_name'][-6:-4]) for image in read(path)[0]['images']] for path in written]
+    assert names[0] == [*range(1, 22)]
+    assert names[2] == [10, 20] and names[1] == [n for n in names[0] if n not in (10, 20)]
+    assert not (root / 'annotations').exists()
+
+
+def test_sizes_are_those_of_the_turned_image(lsp):
+    """MMPose's LoadImage turns an image by its EXIF orientation."""
+    root = lsp[0]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = root / 'lsp' / 'images' / 'im0001.jpg'
+    Image.fromarray(np.zeros((40, 30, 3), np.uint8)).save(path, exif=exif)
+    assert cv2.imread(str(path)).shape[:2] == (30, 40)
+    image = read(convert_lsp(root)[0])[0]['images'][0]
+    assert (image['width'], image['height']) == (40, 30)
+
+
+def test_a_reader_that_crashes_is_an_error(tmp_path, monkeypatch):
+    """A hostile file may end the process that reads it: not this one."""
+    path = tmp_path / 'lsp' / 'joints.mat'
+    savemat_of(path, joints=np.zeros((3, 14, 2)))
+    monkeypatch.setattr(matlab, '_READER', 'import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)')
+    with pytest.raises(ValueError, match=f'{path} must be a Matlab file, got a reader that ended with status -11'):
+        convert_lsp(tmp_path)
 
 
 def test_lspet_person_without_a_label(lsp, capsys):

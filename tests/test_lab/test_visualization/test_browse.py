@@ -84,6 +84,22 @@ def test_mmposes_way_of_targets_is_drawn_too(tiny_config: Path, tmp_path: Path) 
     np.testing.assert_allclose(ours.astype(int), theirs.astype(int), atol=1)  # rounding to eight bits
 
 
+def test_wrapped_datasets_and_broken_labels_are_drawn(tiny_config: Path, tiny_data: Path, tmp_path: Path) -> None:
+    """A RepeatDataset; one joint that is NaN, one box that is; the joint is left out, the others are drawn."""
+    content = json.loads((tiny_data / 'annotations/person_keypoints_train.json').read_text())
+    content['annotations'][1]['keypoints'][0] = float('nan')
+    content['annotations'][2]['bbox'][0] = float('nan')
+    broken = tmp_path / 'broken.json'
+    broken.write_text(json.dumps(content))
+    with tiny_config.open('a') as file:
+        file.write(
+            f'inner = dict(_base_.train_dataloader.dataset, data_root=data_root, ann_file={str(broken)!r})\n'
+            "train_dataloader['dataset'] = dict(_delete_=True, type='RepeatDataset', times=2, dataset=inner)\n"
+        )
+    assert len(browse(str(tiny_config), str(tmp_path / 'original'), mode='original')) == 4
+    assert len(browse(str(tiny_config), str(tmp_path / 'transformed'), number=2)) == 2
+
+
 def test_wrong_choices_are_named(tiny_config: Path) -> None:
     with pytest.raises(ValueError, match="'mode' must be one of 'original', 'transformed', 'targets', got 'all'"):
         browse(str(tiny_config), mode='all')
