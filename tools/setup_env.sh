@@ -4,7 +4,7 @@
 #   bash tools/setup_env.sh [--stack a|b] [COMMAND [ARGUMENT...]]
 #
 # Stack a (.venv) is today's PyTorch, stack b (.venv-b) the last one that OpenMMLab built its packages for; the pins are
-# in requirements/pinned/. Needs bash, Python 3.10 to 3.12 (b: to 3.11), a C++ compiler and a package index that pip can
+# in requirements/pinned/. Needs bash, Python 3.10 to 3.13 (b: to 3.11), a C++ compiler and a package index that pip can
 # reach. A finished step is not done again until its pins change. Everything is written below the repository, except
 # pip's own cache: it keeps the compiled mmcv, so that the next clone need not compile it (PIP_CACHE_DIR moves it).
 #
@@ -20,7 +20,7 @@ if [ "${1:-}" = --stack ]; then
     shift 2 || true
 fi
 case $STACK in
-    a) VENV=$ROOT/.venv PYTHON_RANGE='3.10 3.11 3.12' ;;
+    a) VENV=$ROOT/.venv PYTHON_RANGE='3.10 3.11 3.12 3.13' ;;
     b) VENV=$ROOT/.venv-b PYTHON_RANGE='3.10 3.11' ;;
     *) echo "--stack must be a or b, got '$STACK'" >&2 && exit 2 ;;
 esac
@@ -93,6 +93,10 @@ install_mmcv() {
     # With a GPU in sight mmcv compiles CUDA operators, which needs a CUDA compiler of torch's own version.
     if [ "${FORCE_CUDA:-0}" != 1 ]; then export CUDA_VISIBLE_DEVICES=; fi
     export MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(compilers)}
+    case $(python_version "$VENV/bin/python") in
+        3.1[012].*) ;;
+        *) export PYTHONPATH=$ROOT/tools/env/python313 ;; # what mmcv's setup.py needs there
+    esac
     use_compiler
     use_precompiled_headers
     install_compiled mmcv mmcv.ops

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ case "$*" in
     '-m venv '*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && touch "$3/pyvenv.cfg" ;;
     '-m pip cache dir') echo /nowhere/pip ;;
     '-m pip '*)
-        echo "$* CXX=${{CXX:-}} CFLAGS=${{CFLAGS:-}}" >>"$FAKE_CALLS"
+        echo "$* PYTHONPATH=${{PYTHONPATH:-}} CXX=${{CXX:-}} CFLAGS=${{CFLAGS:-}}" >>"$FAKE_CALLS"
         if [ -n "${{FAKE_SLEEP_ON:-}}" ] && [[ "$*" == *"--no-deps"*"$FAKE_SLEEP_ON"* ]]; then sleep 300; fi
         if [ -n "${{FAKE_FAIL_ON:-}}" ] && [[ "$*" == *"$FAKE_FAIL_ON"* ]]; then echo "$FAKE_SAYS"; exit 1; fi ;;
     *' -c import mmcv.ops')
@@ -236,7 +237,7 @@ def test_candidates_that_do_not_run_are_passed_over(machine: Machine) -> None:
     ('pythons', 'wanted'),
     [
         ({}, 'nothing else'),
-        ({'python3': '3.13.0'}, 'python3 (3.13.0)'),
+        ({'python3': '3.14.0'}, 'python3 (3.14.0)'),
         ({'python3.10': 'none', 'python3': '3.9.18'}, 'python3.10 (does not run), python3 (3.9.18)'),
     ],
 )
@@ -246,7 +247,7 @@ def test_no_python_in_range(machine: Machine, pythons: dict[str, str], wanted: s
         machine.add_python(name, version)
     result = machine.run()
     assert result.returncode == 1
-    assert 'No Python in range' in result.stderr and '3.10 3.11 3.12' in result.stderr
+    assert 'No Python in range' in result.stderr and '3.10 3.11 3.12 3.13' in result.stderr
     assert wanted in result.stderr and 'PYTHON=' in result.stderr
 
 
@@ -323,6 +324,22 @@ def test_the_users_compiler_and_flags_are_used(machine: Machine) -> None:
     assert 'clang 19 is not GCC' in machine.run(CXX='clang++-19', CFLAGS='-O1').stdout
     calls = [call for call in machine.take_calls() if 'mmcv==' in call or 'xtcocotools==' in call]
     assert len(calls) == 2 and all('CXX=clang++-19' in call and call.endswith(' -O1') for call in calls)
+
+
+@pytest.mark.parametrize(('version', 'helped'), [('3.12.1', False), ('3.13.0', True)])
+def test_python_3_13_is_helped_to_build_mmcv(machine: Machine, version: str, helped: bool) -> None:
+    machine.add_python('python3', version)
+    assert machine.run().returncode == 0
+    calls = [call for call in machine.take_calls() if 'PYTHONPATH=/' in call]
+    assert len(calls) == helped and all('mmcv==' in call and 'tools/env/python313' in call for call in calls)
+
+
+def test_exec_in_a_function_changes_what_locals_shows_there() -> None:
+    """As in mmcv's setup.py, which Python 3.13 could not run otherwise."""
+    program = "def version():\n    exec('number = 7')\n    return locals()['number']\nprint(version())"
+    env = os.environ | {'PYTHONPATH': str(ROOT / 'tools' / 'env' / 'python313')}
+    result = subprocess.run([sys.executable, '-c', program], env=env, capture_output=True, text=True, check=True)
+    assert result.stdout == '7\n'
 
 
 def test_every_script_parses() -> None:

@@ -29,7 +29,7 @@ python_in_range() {
 
 # find_python: print the command of a usable Python.
 find_python() {
-    local candidate version seen='' no_venv='' candidates=(python3.12 python3.11 python3.10 python3 python)
+    local candidate version seen='' no_venv='' candidates=(python3.12 python3.11 python3.10 python3.13 python3 python)
     [ -z "${PYTHON:-}" ] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
         if ! command -v "$candidate" >/dev/null 2>&1; then
