@@ -127,6 +127,9 @@ class OnnxPoseModel:
         Returns:
             Keypoints (N, K, D) in input pixels, scores (N, K) and, where the model predicts them, sigmas (N, K, D).
         """
+        if not len(crops):
+            nobody = People.empty(len(self.skeleton.joint_names), self.dim)
+            return nobody.keypoints, nobody.scores, nobody.keypoints if 'sigmas' in self._names else None
         batches = list(self._batches(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))))
         results = {
             name: np.concatenate([batch[index] for batch in batches]).astype(np.float32)
@@ -135,7 +138,7 @@ class OnnxPoseModel:
         return results['keypoints'], results['scores'], results.get('sigmas')
 
     def _batches(self, crops: np.ndarray) -> Iterator[list[np.ndarray]]:
-        for start in range(0, max(len(crops), 1), self.batch_size):
+        for start in range(0, len(crops), self.batch_size):
             yield self._session.run(None, {'crops': crops[start : start + self.batch_size]})
 
 

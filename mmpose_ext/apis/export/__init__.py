@@ -1,0 +1,7 @@
+"""From a checkpoint to one graph: crops in, keypoints out."""
+
+from .comparison import ExportReport
+from .graph import PoseGraph, export_program
+from .main import export_model
+
+__all__ = ['ExportReport', 'PoseGraph', 'export_model', 'export_program']

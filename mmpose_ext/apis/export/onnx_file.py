@@ -1,0 +1,127 @@
+"""A graph as an ONNX file, with what a runtime has to know in its metadata."""
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.utils import digit_version
+
+from mmpose_ext.runtime.onnx_model import METADATA_KEY
+from mmpose_ext.runtime.skeleton import Skeleton
+from mmpose_ext.version import __version__
+
+from .graph import PoseGraph, sample_crops
+
+__all__ = ['export_onnx', 'graph_settings']
+
+# operator sets that the exporters of all supported versions of torch write
+_OPSET, _OLD_OPSET = 18, 17
+_DYNAMO_SINCE = '2.6.0'  # below, the newer of torch's exporters misses operators, or is not there
+
+
+def graph_settings(graph: PoseGraph, config: Config) -> dict[str, object]:
+    """What a runtime has to know beside the graph, as values that json can hold.
+
+    Args:
+        graph: The model.
+        config: Its config, whose test pipeline says how crops are cut out.
+
+    Returns:
+        ``input_size``, ``padding``, ``udp``, ``dim``, ``flip``, ``skeleton``, ``mean``, ``std``, ``channels``,
+        ``codec`` and ``version``.
+
+    Raises:
+        ValueError: If the pipeline does not cut crops out as MMPose's top-down pipelines do.
+    """
+    padding, udp = _crop_of_pipeline(config.test_dataloader.dataset.pipeline)
+    width, height = graph.codec.input_size
+    return dict(
+        version=__version__,
+        input_size=[int(width), int(height)],
+        padding=padding,
+        udp=udp,
+        dim=graph.codec.dim,
+        flip=graph.flip,
+        skeleton=Skeleton.from_metainfo(graph.network.dataset_meta).to_dict(),
+        mean=graph.mean.flatten().tolist(),
+        std=graph.std.flatten().tolist(),
+        channels='BGR',
+        codec=repr(graph.codec),
+    )
+
+
+def _crop_of_pipeline(pipeline: Sequence[ConfigDict]) -> tuple[float, bool]:
+    """Padding of the boxes, and whether crops follow UDP."""
+    padding, udp = 1.25, None
+    for transform in pipeline:
+        name = str(transform['type']).rpartition('.')[2]
+        if name == 'GetBBoxCenterScale':
+            padding = float(transform.get('padding', 1.25))
+        elif name == 'TopdownAffine':
+            udp = bool(transform.get('use_udp', False))
+        elif name not in ('LoadImage', 'PackPoseInputs', 'GenerateTarget'):
+            raise ValueError(
+                "'test_dataloader.dataset.pipeline' must consist of LoadImage, GetBBoxCenterScale, TopdownAffine and "
+                f'PackPoseInputs to be exported, got {name} as well'
+            )
+    if udp is None:
+        raise ValueError("'test_dataloader.dataset.pipeline' must have TopdownAffine to be exported, got none")
+    return padding, udp
+
+
+def export_onnx(graph: PoseGraph, path: str | Path, settings: dict[str, object], dynamo: bool | None = None) -> None:
+    """Write the graph as an ONNX file with the settings in its metadata.
+
+    Args:
+        graph: The model.
+        path: Of the file.
+        settings: See :func:`graph_settings`.
+        dynamo: Which of torch's exporters to use; None: the newer one from torch 2.6 on.
+
+    Raises:
+        ImportError: If ``onnx`` (or, for the newer exporter, ``onnxscript``) is not installed.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError("export needs 'onnx': pip install 'mmpose_ext[export]'") from error
+    if dynamo is None:
+        dynamo = digit_version(torch.__version__.split('+')[0]) >= digit_version(_DYNAMO_SINCE)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f'.{path.name}.part')
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter('ignore')  # of the exporters, about their own deprecations
+        _export(graph.eval(), beside, dynamo)
+    content = onnx.load(beside)
+    onnx.helper.set_model_props(content, {METADATA_KEY: json.dumps(settings)})
+    onnx.checker.check_model(content)
+    onnx.save(content, beside)
+    beside.replace(path)
+
+
+def _export(graph: PoseGraph, path: Path, dynamo: bool) -> None:
+    names = dict(input_names=['crops'], output_names=graph.output_names)
+    if dynamo:
+        batch = torch.export.Dim('batch', min=1, max=4096)
+        torch.onnx.export(
+            graph,
+            (sample_crops(graph),),
+            str(path),
+            dynamic_shapes=({0: batch},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+            opset_version=_OPSET,
+            **names,
+        )
+        return
+    newer = digit_version(torch.__version__.split('+')[0]) >= digit_version('2.5.0')
+    axes = {name: {0: 'batch'} for name in ('crops', *names['output_names'])}
+    choice = dict(dynamo=False) if newer else {}  # a TypeError before
+    torch.onnx.export(
+        graph, (sample_crops(graph),), str(path), dynamic_axes=axes, opset_version=_OLD_OPSET, **names, **choice
+    )

@@ -1,0 +1,47 @@
+"""Export a model as one ONNX graph from crops to keypoints, and compare it with torch.
+
+  python tools/export.py CONFIG CHECKPOINT --out model.onnx --images photographs/
+
+Exit status: 0, or 1 if the keypoints of the exported model are too far from those of torch.
+"""
+
+import argparse
+import sys
+
+from mmpose_ext.apis.export import export_model
+
+
+def main() -> int:
+    """Run the export; the exit status is documented at the top."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config of the model, or its name below configs/')
+    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('--out', default='model.onnx', help='the file (default: %(default)s)')
+    parser.add_argument('--flip', action='store_true', help='average with the mirrored crops: twice as slow')
+    parser.add_argument('--fp16', action='store_true', help='16 bits for weights and activations of the network')
+    parser.add_argument('--images', nargs='+', help="images to compare on (default: the config's test data)")
+    parser.add_argument('--boxes', help='COCO json or CSV with the boxes of the people on these images')
+    parser.add_argument('--tolerance', type=float, help='pixels (default: 0.001, with --fp16 0.5)')
+    arguments = parser.parse_args()
+    images = arguments.images
+    try:
+        report = export_model(
+            arguments.config,
+            arguments.checkpoint,
+            arguments.out,
+            flip=arguments.flip,
+            fp16=arguments.fp16,
+            images=images[0] if images and len(images) == 1 else images,
+            boxes=arguments.boxes,
+            tolerance=arguments.tolerance,
+        )
+    except (ValueError, ImportError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(f'wrote {report.path}')
+    print(report)
+    return 0 if report.is_met else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
