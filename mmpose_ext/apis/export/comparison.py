@@ -41,7 +41,7 @@ class ExportReport:
     def __str__(self) -> str:
         depth = f', {self.millimeters:.2g} mm' if self.millimeters else ''
         return (
-            f'largest difference from torch on {self.crops} crops: {self.pixels:.2g} px{depth}, scores {self.scores:.2g} '
+            f'difference from torch on {self.crops} crops: {self.pixels:.2g} px{depth}, scores {self.scores:.2g} '
             f'({"met" if self.is_met else "MISSED"}: at most {self.tolerance:g} px)'
         )
 

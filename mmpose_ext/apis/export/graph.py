@@ -27,8 +27,8 @@ class PoseGraph(nn.Module):
         super().__init__()
         if not isinstance(model.head, BaseHead):
             raise ValueError(
-                "'model' must have a head of mmpose_ext to be exported, which loads checkpoints of MMPose's head of the "
-                f'same name, got {type(model.head).__name__}'
+                "'model' must have a head of mmpose_ext to be exported (it loads checkpoints of MMPose's head of "
+                f'the same name), got {type(model.head).__name__}'
             )
         self.codec = model.head.codec
         self.network = model.eval()
