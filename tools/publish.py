@@ -1,0 +1,25 @@
+"""Write the weights of a checkpoint alone: small, and loadable by the safe loader of torch without OpenMMLab."""
+
+import argparse
+import sys
+
+from mmpose_ext.apis.publish import publish
+
+
+def main() -> int:
+    """Write the file and print its path."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoint', help='file that a training wrote')
+    parser.add_argument('--out', help='file to write (default: beside the checkpoint, with a checksum in its name)')
+    arguments = parser.parse_args()
+    try:
+        path = publish(arguments.checkpoint, arguments.out)
+    except ValueError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(f'{path} ({path.stat().st_size / 1e6:.2f} MB)')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
