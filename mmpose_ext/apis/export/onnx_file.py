@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ __all__ = ['export_onnx', 'graph_settings']
 
 # operator sets that the exporters of all supported versions of torch write
 _OPSET, _OLD_OPSET = 18, 17
+_DYNAMO_KNOWN_SINCE = '2.5.0'  # the argument is a TypeError before
 _DYNAMO_SINCE = '2.6.0'  # below, the newer of torch's exporters misses operators, or is not there
 
 
@@ -104,24 +105,17 @@ def export_onnx(graph: PoseGraph, path: str | Path, settings: dict[str, object],
 
 
 def _export(graph: PoseGraph, path: Path, dynamo: bool) -> None:
-    names = dict(input_names=['crops'], output_names=graph.output_names)
+    outputs = graph.output_names
+    # by a dictionary, because torch's versions differ in the arguments that they have
+    settings: dict[str, object] = dict(input_names=['crops'], output_names=outputs)
     if dynamo:
         batch = torch.export.Dim('batch', min=1, max=4096)
-        torch.onnx.export(
-            graph,
-            (sample_crops(graph),),
-            str(path),
-            dynamic_shapes=({0: batch},),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-            opset_version=_OPSET,
-            **names,
-        )
-        return
-    newer = digit_version(torch.__version__.split('+')[0]) >= digit_version('2.5.0')
-    axes = {name: {0: 'batch'} for name in ('crops', *names['output_names'])}
-    choice = dict(dynamo=False) if newer else {}  # a TypeError before
-    torch.onnx.export(
-        graph, (sample_crops(graph),), str(path), dynamic_axes=axes, opset_version=_OLD_OPSET, **names, **choice
-    )
+        settings |= dict(dynamo=True, dynamic_shapes=({0: batch},), external_data=False, opset_version=_OPSET)
+        settings |= dict(verbose=False)
+    else:
+        axes = {name: {0: 'batch'} for name in ('crops', *outputs)}
+        settings |= dict(dynamic_axes=axes, opset_version=_OLD_OPSET)
+        if digit_version(torch.__version__.split('+')[0]) >= digit_version(_DYNAMO_KNOWN_SINCE):
+            settings |= dict(dynamo=False)
+    export: Callable[..., object] = torch.onnx.export
+    export(graph, (sample_crops(graph),), str(path), **settings)
