@@ -81,7 +81,9 @@ class IntegralHead3D(SoftArgmaxHead):
 
     def forward(self, feats: Features) -> Tensor:
         """Volumes (B, K, D, H, W) of the last of the features, (B, in_channels, h, w)."""
-        return super().forward(feats).unflatten(1, (self.out_channels, self.depth_size))
+        maps = super().forward(feats)
+        # unflatten() would make a constant of the batch in torch's older exporter
+        return maps.view(maps.shape[0], self.out_channels, self.depth_size, *maps.shape[2:])
 
     def map_loss(self, loss: nn.Module, maps: Tensor, targets: Targets) -> Tensor:
         """The loss of volumes (B, K, D, H, W) against maps on x and y and vectors on depth."""

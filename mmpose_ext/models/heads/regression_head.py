@@ -68,7 +68,9 @@ class RegressionHead(BaseHead[Tensor, Tensor, Targets]):
 
     def forward(self, feats: Features) -> Tensor:
         """Normalized points (B, K, D) of the last of the features, (B, in_channels, h, w)."""
-        return self.fc(pooled(feats)).unflatten(-1, (self.num_joints, self.dim))
+        outputs = self.fc(pooled(feats))
+        # unflatten() would make a constant of the batch in torch's older exporter
+        return outputs.view(outputs.shape[0], self.num_joints, self.dim)
 
     def losses(self, outputs: Tensor, targets: Targets) -> dict[str, Tensor]:
         """``loss_kpt`` of points (B, K, D) against ``keypoint_labels``, with the weights of joints and of depths."""

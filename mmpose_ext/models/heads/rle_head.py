@@ -65,7 +65,8 @@ class LikelihoodHead(BaseHead[Tensor, Tensor, Targets]):
         shape = self.num_joints, self.fc.out_features // self.num_joints
         # the meta device has no autocast to switch off
         with nullcontext() if features.is_meta else torch.autocast(features.device.type, enabled=False):
-            outputs = F.linear(features, weight).unflatten(-1, shape)
+            # unflatten() would make a constant of the batch in torch's older exporter
+            outputs = F.linear(features, weight).view(features.shape[0], *shape)
             if feature_norm:
                 length = torch.linalg.vector_norm(features, dim=-1).clamp(min=1e-12)[:, None, None]
                 points, sigmas = outputs.split(self.dim, -1)
