@@ -1,5 +1,6 @@
 """One call from a config and a checkpoint to an exported model that was compared with the one of torch."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -69,13 +70,10 @@ def export_model(
     crops = _crops_of_data(config) if images is None else _crops_of_images(images, boxes, crop)
     if not len(crops):
         crops = np.random.default_rng(0).integers(0, 256, (8, height, width, 3), dtype=np.uint8)
-    reference = PoseGraph(estimator, flip)
-    if fp16:
-        graph = graph.half()
-    export_onnx(graph, out, settings)
+    export_onnx(copy.deepcopy(graph).half() if fp16 else graph, out, settings)
     if tolerance is None:
         tolerance = _HALF_TOLERANCE if fp16 else _TOLERANCE
-    return compare_with_torch(reference, out, np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), tolerance)
+    return compare_with_torch(graph, out, np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), tolerance)
 
 
 def _crops_of_images(source: Source, boxes: str | Path | None, crop: CropSettings, most: int = 64) -> np.ndarray:
