@@ -49,7 +49,7 @@ def imports(name, file):
 _BELOW_MODELS = ('functional', 'registry')
 LAYERS = {
     'tools': ('runtime', 'apis', 'lab', 'synthetic'),
-    'benchmarks': ('lab.profiling', 'models', *_BELOW_MODELS, 'config'),
+    'benchmarks': ('lab.profiling', 'apis', 'runtime', 'models', 'checkpoint', *_BELOW_MODELS, 'config'),
     'mmpose_ext.lab.ablation.report': (
         *('lab.ablation', 'lab.profiling', 'lab.visualization'),
         *('models', 'evaluation', 'config', 'version', *_BELOW_MODELS),
