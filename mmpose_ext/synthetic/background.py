@@ -28,7 +28,7 @@ class Room:
         outdoors: Sky and skyline instead of a wall.
         wall: Name of the wall's tile.
         floor: Name of the ground's tile.
-        distance: Metres from the camera to the wall.
+        distance: Meters from the camera to the wall.
         turn: Radians by which the wall is turned about the vertical.
         wall_colors, floor_colors: (2, 3), blue, green, red of the tile's darkest and brightest gray.
     """

@@ -151,7 +151,7 @@ class Decal:
         host: The part whose bones they follow.
         quads: (n, 4, 2), (x, y) of the corners in the host bone's frame, meters; z is the host's surface.
         optional: Not drawn unless the clothing asks for it.
-        lift: Metres above the surface.
+        lift: Meters above the surface.
     """
 
     host: str

@@ -79,7 +79,7 @@ def place(body: Body, x: float, z: float, yaw: float, lift: float = 0.0) -> Pers
         x: Where the pelvis comes to be, world frame, meters.
         z: The same, away from the camera.
         yaw: Radians; see `Person`.
-        lift: Metres between the lowest point and the ground (a jump).
+        lift: Meters between the lowest point and the ground (a jump).
     """
     matrix = turn_matrix(yaw) @ BODY_TO_WORLD
     facets = np.flatnonzero(body.appearance.drawn)

@@ -25,7 +25,7 @@ class SceneCamera:
     Attributes:
         focal: (fx, fy), pixels.
         center: (cx, cy), pixels: the principal point.
-        height: Metres above the ground.
+        height: Meters above the ground.
         pitch: Radians, positive looks down.
         roll: Radians, positive turns the image's content clockwise.
     """

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.codecs import KeypointCodec
 from mmpose_ext.registry import KEYPOINT_CODECS
@@ -25,7 +26,7 @@ class Decoded:
         points: (B, K, 2) in input pixels.
         scores: (B, K).
         drawn: (B, K) bool: whether a target was drawn.
-        from_maps: Whether they were decoded of heat maps. Other targets (coordinates, SimCC's distributions) are not
+        from_maps: Whether they were decoded from heatmaps. Other targets (coordinates, SimCC's distributions) are not
             what a network puts out at test time, and have no score to go by.
     """
 
@@ -35,7 +36,7 @@ class Decoded:
     from_maps: bool
 
 
-def build_codec(config: Mapping[str, Any] | None) -> tuple[Any, list[Finding]]:
+def build_codec(config: ConfigType | None) -> tuple[BaseKeypointCodec | None, list[Finding]]:
     """The codec of a head, or None and what its constructor says."""
     if not config:
         what = 'the head has no decoder: it can neither draw targets nor predict joints'
@@ -46,18 +47,18 @@ def build_codec(config: Mapping[str, Any] | None) -> tuple[Any, list[Finding]]:
         return None, [Finding('error', 'codec', 'model', f'the codec cannot be built: {describe_error(error)}')]
 
 
-def encode_decode(codec: Any, keypoints: np.ndarray, labelled: np.ndarray) -> Decoded | None:
+def encode_decode(codec: BaseKeypointCodec, keypoints: np.ndarray, labeled: np.ndarray) -> Decoded | None:
     """Encode joints and decode the targets.
 
     Args:
-        codec: Any codec of MMPose or of this package for one person a picture.
+        codec: BaseKeypointCodec codec of MMPose or of this package for one person an image.
         keypoints: (B, K, 2) in input pixels, float32.
-        labelled: (B, K) bool.
+        labeled: (B, K) bool.
 
     Returns:
         The decoded joints, or None if the codec's targets are not what it decodes.
     """
-    flags = labelled.astype(np.float32)
+    flags = labeled.astype(np.float32)
     if isinstance(codec, KeypointCodec):
         targets = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(flags))
         output = codec.exact_output(targets)
@@ -80,7 +81,7 @@ def encode_decode(codec: Any, keypoints: np.ndarray, labelled: np.ndarray) -> De
     return Decoded(points, scores, drawn, maps)
 
 
-def _decodable(encoded: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _decodable(encoded: Mapping[str, np.ndarray | torch.Tensor]) -> tuple[np.ndarray | torch.Tensor, ...] | None:
     """What a network that predicts its targets would hand to the decoder."""
     for names in (('keypoint_x_labels', 'keypoint_y_labels'), ('keypoint_labels',), ('heatmaps',)):
         if all(name in encoded for name in names):
@@ -89,29 +90,29 @@ def _decodable(encoded: Mapping[str, Any]) -> tuple[Any, ...] | None:
 
 
 def check_codec(
-    codec: Any, keypoints: np.ndarray, labelled: np.ndarray, threshold: float | None = None
+    codec: BaseKeypointCodec, keypoints: np.ndarray, labeled: np.ndarray, threshold: float | None = None
 ) -> list[Finding]:
-    """Error in pixels and scores when the data set's own joints are encoded and decoded.
+    """Error in pixels and scores when the dataset's own joints are encoded and decoded.
 
     Args:
         codec: The head's.
         keypoints: (B, K, 2) in input pixels, float32.
-        labelled: (B, K) bool.
+        labeled: (B, K) bool.
         threshold: ``keypoint_score_thr`` of the evaluator, or None.
     """
-    labelled = labelled & np.isfinite(keypoints).all(-1)
+    labeled = labeled & np.isfinite(keypoints).all(-1)
     name = type(codec).__name__
     try:
-        decoded = encode_decode(codec, np.where(labelled[..., None], keypoints, 0), labelled)
+        decoded = encode_decode(codec, np.where(labeled[..., None], keypoints, 0), labeled)
     except Exception as error:  # a codec of the user's may raise anything
         return [Finding('error', 'codec', 'model', f'encoding or decoding fails: {describe_error(error)}')]
     if decoded is None:
         return [Finding('info', 'codec-error', 'model', f'{name}: its targets cannot be decoded by themselves')]
-    # without maps a joint may be anywhere in the picture
+    # without maps a joint may be anywhere in the image
     size = _size_of(codec, 'input_size')
     cells = np.array(_size_of(codec, 'heatmap_size') if decoded.from_maps else size, float)
     cell = np.array(size, float) / cells
-    inside = labelled & decoded.drawn & ((keypoints >= 0) & (keypoints <= (cells - 1) * cell)).all(-1)
+    inside = labeled & decoded.drawn & ((keypoints >= 0) & (keypoints <= (cells - 1) * cell)).all(-1)
     if not inside.any():
         what = f'{name}: no joint inside the map to measure its error with'
         return [Finding('warning', 'codec-error', 'model', what)]
@@ -123,7 +124,7 @@ def check_codec(
     return [*findings, _report_scores(name, decoded.scores[inside], threshold)]
 
 
-def _size_of(codec: Any, name: str) -> tuple[int, int]:
+def _size_of(codec: BaseKeypointCodec, name: str) -> tuple[int, int]:
     """A size (w, h) of a codec. MMPose's IntegralRegressionLabel leaves its sizes to the codecs that it is made of."""
     owner = codec if name in vars(codec) else vars(codec).get('heatmap_codec', codec)
     width, height = getattr(owner, name)
@@ -131,7 +132,7 @@ def _size_of(codec: Any, name: str) -> tuple[int, int]:
 
 
 def _report_error(
-    codec: Any, inside: np.ndarray, middle: np.ndarray | None = None, cells: np.ndarray | None = None
+    codec: BaseKeypointCodec, inside: np.ndarray, middle: np.ndarray | None = None, cells: np.ndarray | None = None
 ) -> Finding:
     """Errors in pixels of all joints and, with maps of (W, H) cells, of those away from the border."""
     width, height = _size_of(codec, 'input_size')
