@@ -1,10 +1,11 @@
-"""What mmpose_ext asks of the packages around it, and the one repair it makes to them."""
+"""Supported versions of the packages that mmpose_ext builds on, and the one repair it makes to them."""
 
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
-from typing import Any
+from typing import cast
 
 import mmcv
 import mmengine
@@ -33,7 +34,7 @@ def check_versions(found: dict[str, str] | None = None) -> None:
     """Compare versions with the supported ranges.
 
     Args:
-        found: Version by package name; by default those of the packages here.
+        found: Version by package name; by default those of the installed packages.
 
     Raises:
         ImportError: Naming the package, what was found and what is allowed.
@@ -53,10 +54,10 @@ def check_versions(found: dict[str, str] | None = None) -> None:
             )
 
 
-def _history_method(owner: Any, name: str) -> Any:
+def _history_method(owner: object, name: str) -> Callable[..., object]:
     """Stand in for ``getattr`` while a checkpoint is read: HistoryBuffer's statistics and nothing else."""
     if owner is HistoryBuffer and name in _HISTORY_METHODS:
-        return getattr(HistoryBuffer, name)
+        return cast('Callable[..., object]', getattr(HistoryBuffer, name))
     raise ValueError(
         f"a checkpoint may only look up HistoryBuffer's {', '.join(_HISTORY_METHODS)}, "
         f'this one asks for {name!r} of {owner!r}: it is refused'
@@ -68,20 +69,22 @@ def allow_mmengine_checkpoints() -> None:
 
     Since torch 2.6 ``torch.load`` refuses every pickled object it was not told about. mmengine 0.10 stores its message
     hub (HistoryBuffer objects over numpy arrays) in each checkpoint and then cannot resume from it. The names below
-    are all that such a file uses; anything else, such as a call of ``os.system``, is refused as before.
+    are all that such a file uses; anything else, such as a call of ``os.system``, is refused as before. The checkpoints
+    of ``SafeCheckpointHook`` and ``ResumeHook`` do not need it: they hold tensors, numbers and texts only.
     """
     if digit_version(torch.__version__.split('+')[0]) < digit_version('2.6.0'):
         return  # these versions load checkpoints without the safe loader
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)  # numpy 2 warns where numpy.core is only named
-        rebuild: Any = np.empty(0).__reduce__()[0]
-        scalar: Any = np.float64(0).__reduce__()[0]
+        rebuild, scalar = (
+            cast('Callable[..., object]', value.__reduce__()[0]) for value in (np.empty(0), np.float64(0))
+        )
     numpy_names = [
         (function, f'numpy.{core}.multiarray.{function.__name__}')
         for function in (rebuild, scalar)
         for core in ('core', '_core')
     ]
-    # the numbers of all kinds: besides statistics a checkpoint holds the colors of its dataset
+    # all kinds of numbers: besides statistics a checkpoint holds the colors of its dataset
     numpy_dtypes = [type(np.dtype(code)) for code in '?' + np.typecodes['AllInteger'] + np.typecodes['Float']]
     getattr_names = [(_history_method, f'{module}getattr') for module in ('', 'builtins.', '__builtin__.')]
     # bytes: an empty array, as in the meta information of a dataset without mirrored joints, is pickled with bytes()

@@ -7,9 +7,14 @@ from mmengine.config import DictAction
 
 from mmpose_ext.apis.train import train
 
+EPILOG = (
+    'Exit status: 0 after the last epoch; 75 if SIGTERM (e.g. from Slurm, before the time limit) stopped the training '
+    'and its state was saved: start it again with --resume.'
+)
+
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EPILOG)
     parser.add_argument('config', help='path of the config')
     parser.add_argument('--work-dir', help='folder of logs and checkpoints [work_dirs/<name of the config>]')
     parser.add_argument(
@@ -17,7 +22,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from this checkpoint; without one: from the latest in the work directory, if there is any',
+        help='continue from this checkpoint; without a name, from the newest whole one in the work directory, if any',
     )
     parser.add_argument('--amp', action='store_true', help='train in mixed precision')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
@@ -25,8 +30,8 @@ def parse_args() -> argparse.Namespace:
         '--auto-scale-lr', action='store_true', help='scale the learning rate to the actual total batch size'
     )
     parser.add_argument('--show', action='store_true', help="show the evaluations' predictions in a window")
-    parser.add_argument('--show-dir', help="write the evaluations' predictions to this folder of the run")
-    parser.add_argument('--interval', type=int, default=1, help='show or write every so many samples [1]')
+    parser.add_argument('--show-dir', help="write the evaluations' predictions as images to this folder of the run")
+    parser.add_argument('--interval', type=int, default=1, help='show or write one of so many samples [1]')
     parser.add_argument('--wait-time', type=float, default=1, help='seconds that a window stays open [1]')
     parser.add_argument(
         '--cfg-options',

@@ -5,13 +5,15 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
+from ctypes import c_byte
 from types import FrameType
 from typing import NoReturn
 
 import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import EMAHook, Hook
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 
 from mmpose_ext.registry import HOOKS
 
@@ -21,6 +23,27 @@ __all__ = ['EXIT_INTERRUPTED', 'PreemptionHook']
 
 #: Exit status of a training that saved its state and can be resumed (EX_TEMPFAIL of sysexits.h: try again later).
 EXIT_INTERRUPTED = 75
+
+
+class _SurviveSigterm:
+    """Initialize a worker such that it ignores SIGTERM; torch's own handler would end it, and the training with it.
+
+    Args:
+        init: The worker's other initialization, or None.
+        closing: Shared with the main process: not 0 when that process ends, and SIGTERM has to end the worker.
+    """
+
+    def __init__(self, init: Callable[[int], None] | None, closing: c_byte) -> None:
+        self.init, self.closing = init, closing
+
+    def __call__(self, worker_id: int) -> None:
+        if self.init is not None:
+            self.init(worker_id)
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        if self.closing.value:
+            os._exit(0)
 
 
 @HOOKS.register_module()
@@ -42,15 +65,17 @@ class PreemptionHook(Hook):  # type: ignore[misc]
         self._asked = False
         self._previous: signal.Handlers | object = None
 
-    def before_train(self, runner: Runner) -> None:
-        """Take over SIGTERM."""
-        if threading.current_thread() is not threading.main_thread():
+    def before_run(self, runner: Runner) -> None:
+        """Take over SIGTERM, here and in the workers, which start later."""
+        is_training = isinstance(runner._train_loop, BaseLoop)
+        if not is_training or threading.current_thread() is not threading.main_thread():
             return  # only the main thread may handle signals
-        self._main = os.getpid()
-        # read by the workers: whether the main process is about to end and wants them to end as well
         self._closing = multiprocessing.RawValue('b', 0)
         atexit.register(self._close)
         self._previous = signal.signal(signal.SIGTERM, self._on_sigterm)
+        for loop in (runner.train_loop, runner.val_loop):
+            if loop is not None:
+                loop.dataloader.worker_init_fn = _SurviveSigterm(loop.dataloader.worker_init_fn, self._closing)
 
     def after_run(self, runner: Runner) -> None:
         """Give SIGTERM back."""
@@ -62,10 +87,7 @@ class PreemptionHook(Hook):  # type: ignore[misc]
         self._closing.value = 1
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() == self._main:
-            self._asked = True
-        elif self._closing.value:
-            os._exit(0)  # a worker that the main process no longer needs
+        self._asked = True
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: object = None, outputs: object = None

@@ -5,6 +5,8 @@ import random
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from small_dataset import ROOT
 
 from mmpose_ext.apis.runtime import load_config
 from mmpose_ext.apis.train import _resume
@@ -268,3 +271,47 @@ def test_more_epochs_without_a_word_on_the_schedule(
     assert re.search(
         r'WARNING .*6 epochs instead of 3, but the learning rate schedule.*param_scheduler.0.T_max=20', printed
     )
+
+
+# ---------------------------------------------------------------------------------------------
+# real processes
+
+
+def start(path: Path, folder: Path, *options: str) -> subprocess.Popen[str]:
+    """tools/train.py in a process group of its own."""
+    pairs = [f'{name}={value}' for name, value in OPTIONS.items()]
+    command = [sys.executable, '-W', 'ignore', ROOT / 'tools/train.py', path, '--work-dir', folder / 'run', *options]
+    variables = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    return subprocess.Popen(
+        [*map(str, command), '--cfg-options', *pairs],
+        env=variables,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def signal_after(process: subprocess.Popen[str], text: str, number: int) -> str:
+    """Send a signal to the whole group, workers included, once a text was printed; returns what came afterwards."""
+    for line in process.stdout:
+        if text in line:
+            os.killpg(process.pid, number)
+            break
+    return process.communicate(timeout=120)[0]
+
+
+def test_processes_that_are_killed_and_asked_to_stop(straight: Path, tiny_config: Path, tmp_path: Path) -> None:
+    process = start(tiny_config, tmp_path)
+    signal_after(process, 'Epoch(train) [1][3/4]', signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    process = start(tiny_config, tmp_path, '--resume')
+    printed = signal_after(process, 'Epoch(train) [2][1/4]', signal.SIGTERM)
+    assert process.returncode == EXIT_INTERRUPTED, printed
+    assert 'start it again with --resume' in printed
+    process = start(tiny_config, tmp_path, '--resume')
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, printed
+    assert 'Epoch(train) [1]' not in printed
+    assert_as_if_never_stopped(straight, tmp_path / 'run')
