@@ -51,7 +51,7 @@ def encode_decode(codec: BaseKeypointCodec, keypoints: np.ndarray, labeled: np.n
     """Encode joints and decode the targets.
 
     Args:
-        codec: BaseKeypointCodec codec of MMPose or of this package for one person an image.
+        codec: A codec of MMPose or of this package, for images of one person.
         keypoints: (B, K, 2) in input pixels, float32.
         labeled: (B, K) bool.
 
