@@ -179,7 +179,7 @@ def test_one_loss_and_one_prediction(leaf: Path, mmpose_scope: None) -> None:
     cfg.model.test_cfg.output_heatmaps = size is not None
     model = MODELS.build(cfg.model)
     if 'teacher' in cfg.model:
-        model._teacher.trained = True  # it has no checkpoint here
+        model._teacher.loaded = True  # it has no checkpoint here
     metainfo, axes = metainfo_of(cfg), 3 if leaf in DEPTH else 2
     with torch.no_grad():  # gradients are tested with the heads
         train, test = (
