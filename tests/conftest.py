@@ -57,7 +57,7 @@ def mmpose_scope() -> Iterator[None]:
 
 @pytest.fixture
 def reference() -> Callable[[str], dict[str, np.ndarray]]:
-    """Arrays that the authors' released programs computed, by the name of the file."""
+    """Arrays that the official implementations computed, by the name of the file."""
 
     def load(name: str) -> dict[str, np.ndarray]:
         path = SHARED / 'reference' / f'{name}.npz'

@@ -1,4 +1,4 @@
-"""Files of a data set with depth: one person in each picture, as make_synthetic_dataset.py lays them out."""
+"""Files of a dataset with depth: one person in each image, as make_synthetic_dataset.py lays them out."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ PARAM = dict(f=[300.0, 320.0], c=[63.0, 50.0])
 
 
 def joints_of(seed):
-    """17 joints in metres around hips at 4 m."""
+    """17 joints in meters around hips at 4 m."""
     return np.random.default_rng(seed).normal(0, 0.3, (17, 3)) + np.array([0, 0, 4])
 
 
@@ -37,7 +37,7 @@ def annotation_of(number):
 
 
 def write_people(folder: Path, count: int):
-    """Pictures and annotations of ``count`` people for training, and of as many for validation."""
+    """Images and annotations of ``count`` people for training, and of as many for validation."""
     (folder / 'annotations').mkdir()
     for split in ('train', 'val'):
         (folder / split).mkdir()

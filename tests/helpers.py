@@ -19,7 +19,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-FLOOR = 1e-10  # what DARK's released program lets the logarithm see at least
+FLOOR = 1e-10  # what DARK's official implementation lets the logarithm see at least
 
 
 # ---------------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def _shapes(backbone: str, head: str, width: int, height: int) -> list[tuple[int
 
 
 def output_shapes(model: ConfigDict) -> list[tuple[int, ...]]:
-    """Shapes of what a model's head puts out for a picture of its codec's size; of several stages, of each.
+    """Shapes of what a model's head puts out for an image of its codec's size; of several stages, of each.
 
     Computed without memory, and once for all models whose backbone and layers are the same.
     """
@@ -66,7 +66,7 @@ def output_shapes(model: ConfigDict) -> list[tuple[int, ...]]:
 
 
 def random_keypoints(batch: int, joints: int, size: Sequence[int], margin: float = 0.0, seed: int = 0) -> np.ndarray:
-    """Keypoints (B, K, 2) inside a picture of ``size`` (w, h), at least ``margin`` pixels from its border."""
+    """Keypoints (B, K, 2) inside an image of ``size`` (w, h), at least ``margin`` pixels from its border."""
     rng = np.random.default_rng(seed)
     low, high = margin, np.array(size) - 1 - margin
     return rng.uniform(low, high, (batch, joints, 2)).astype(np.float32)
@@ -75,7 +75,7 @@ def random_keypoints(batch: int, joints: int, size: Sequence[int], margin: float
 def make_samples(
     keypoints: np.ndarray, visible: np.ndarray | None = None, input_size: Sequence[int] | None = (96, 128)
 ) -> list[PoseDataSample]:
-    """Samples as ``PackPoseInputs(pack_transformed=True)`` leaves them; neighbours (0, 1), (2, 3) ... are mirrored."""
+    """Samples as ``PackPoseInputs(pack_transformed=True)`` leaves them; neighbors (0, 1), (2, 3) ... are mirrored."""
     batch, joints = keypoints.shape[:2]
     visible = np.ones((batch, joints), np.float32) if visible is None else visible
     mirrored = [min(joint ^ 1, joints - 1) for joint in range(joints)]
@@ -113,7 +113,7 @@ def make_features(batch: int, channels: int, size: Sequence[int], seed: int = 0)
 def network_like_maps(
     count: int, size: Sequence[int], sigma: float = 2.0, noise: float = 0.02, seed: int = 0
 ) -> tuple[Tensor, np.ndarray]:
-    """Maps (N, H, W) as a trained network gives them, and the true centres (N, 2) in cells.
+    """Maps (N, H, W) as a trained network gives them, and the true centers (N, 2) in cells.
 
     Gaussians of varying height, width and stretch, with a second weak peak and smooth noise.
     """
@@ -241,7 +241,7 @@ def newton_step_loop(modulated: np.ndarray, x: int, y: int) -> tuple[np.ndarray 
 
 
 def quarter_shift_loop(heatmap: np.ndarray, x: int, y: int) -> np.ndarray:
-    """Shift (2,) by a quarter of a cell towards the higher neighbour, with the released programs' border rule."""
+    """Shift (2,) by a quarter of a cell towards the higher neighbor, with the official implementations' border rule."""
     height, width = heatmap.shape
     shift = np.zeros(2)
     if 1 < x < width - 1 and 0 < y < height:

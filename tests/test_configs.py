@@ -62,7 +62,7 @@ DATA_SETS = dict(
     h36m='mmpose_ext.Human36mImageDataset',
 ) | dict.fromkeys(('h36m-mpii', 'synthetic3d', 'synthetic3d-2d'), 'CombinedDataset')
 
-# The paper's program (its yaml files): sigma, kernel, pictures in a step, epochs, steps of the learning rate,
+# The paper's program (its yaml files): sigma, kernel, images in a step, epochs, steps of the learning rate,
 # scale factor, rotation factor, probability of half a body.
 HRNET = (210, (170, 200), 0.35, 45, 0.3)
 SIMPLE = (140, (90, 120), 0.3, 40, None)
@@ -80,7 +80,7 @@ RECIPE = {
 
 @pytest.fixture(autouse=True, scope='module')
 def _one_thread() -> Iterator[None]:
-    """One picture at a time gains little by more threads, and on a busy machine it loses a lot."""
+    """One image at a time gains little by more threads, and on a busy machine it loses a lot."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -120,13 +120,13 @@ def metainfo_of(cfg: Config) -> dict[str, Any]:
 
 
 def train_steps(cfg: Config) -> list[dict[str, Any]]:
-    """The pipeline of training after LoadImage, with what the first of several data sets has of its own."""
+    """The pipeline of training after LoadImage, with what the first of several datasets has of its own."""
     dataset = cfg.train_dataloader.dataset
     return [*dataset.get('datasets', [{}])[0].get('pipeline', []), *dataset.pipeline[1:]]
 
 
 def fake_person(metainfo: dict[str, Any], axes: int = 2) -> dict[str, Any]:
-    """What a data set hands to a pipeline after LoadImage: a noise picture, a box, joints inside it."""
+    """What a dataset hands to a pipeline after LoadImage: a noise image, a box, joints inside it."""
     rng = np.random.default_rng(0)
     joints = metainfo['num_keypoints']
     person = dict(
@@ -252,7 +252,7 @@ def test_parts_agree(leaf: Path, mmpose_scope: None) -> None:
         assert [tuple(step.input_size) for step in steps(pipeline, 'TopdownAffine')] == [(width, height)]
         assert not steps(pipeline, 'GenerateTarget')
         assert pipeline[-1].type == 'PackPoseInputs'
-        # with it MMPose's hooks would draw the true joints of a test picture at their place in the crop
+        # with it MMPose's hooks would draw the true joints of a test image at their place in the crop
         assert pipeline[-1].get('pack_transformed', False) == (loader == cfg.train_dataloader)
     assert cfg.test_dataloader == cfg.val_dataloader
     assert cfg.test_evaluator == cfg.val_evaluator
@@ -341,7 +341,7 @@ def test_integral_rows_have_the_papers_losses(leaf: Path, mmpose_scope: None) ->
     ids=lambda leaf: leaf.stem,
 )
 def test_second_stages_start_from_the_first(leaf: Path, mmpose_scope: None) -> None:
-    """``load_from`` is where the heat-map twin leaves its last weights, and every one of them fits."""
+    """``load_from`` is where the heatmap twin leaves its last weights, and every one of them fits."""
     name, cfg = parse(leaf), load(leaf)
     stem = leaf.stem.removesuffix(f'_{name["variant"]}') + f'_{ROWS[name["row"]][-1]}'
     first = CONFIGS / 'integral' / f'{stem}.py'
@@ -392,7 +392,7 @@ def test_integral_recipe_on_synthetic_people(leaf: Path, mmpose_scope: None) -> 
 
 
 def test_integral_config_infers_with_mmposes_function(mmpose_scope: None) -> None:
-    """Two people in a picture, with the flip test; confidences are no constants."""
+    """Two people in an image, with the flip test; confidences are no constants."""
     model = init_model(config_path('integral/integral_res18_1xb32-10e_synthetic-128x96'), device='cpu')
     for parameter in model.head.parameters():
         if parameter.dim() == 4:
@@ -570,7 +570,7 @@ def test_every_leaf_is_in_a_table_or_said_not_to_be_in_the_paper() -> None:
 
 
 def test_base_files_are_named_apart_from_mmposes() -> None:
-    """MMPose looks its data sets' joints up in configs/_base_/datasets of the current folder before its own."""
+    """MMPose looks its datasets' joints up in configs/_base_/datasets of the current folder before its own."""
     mmposes = Path(mmpose.__file__).parent / '.mim' / 'configs' / '_base_' / 'datasets'
     theirs = {path.name for path in mmposes.glob('*.py')}
     assert 'coco.py' in theirs

@@ -17,7 +17,7 @@ ROWS = {
     'i-star': ('l1', None, None),
     'integral': ('l1', None, None),  # so called in RLE's table
 }
-RANGE = 2000.0  # millimetres
+RANGE = 2000.0  # millimeters
 each_leaf = pytest.mark.parametrize('leaf', DEPTH, ids=lambda leaf: leaf.stem)
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 

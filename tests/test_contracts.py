@@ -323,7 +323,7 @@ def test_codec_decodes_what_it_encoded(config, batch, joints):
         assert found[n].shape == (1, joints, axes_of(config))
         assert scores[n].shape == (1, joints)
         assert np.abs(found[n] - keypoints[n])[..., :2].max() < 4  # pixels, a cell of the map
-        # millimetres; a joint without depth has the label 0
+        # millimeters; a joint without depth has the label 0
         np.testing.assert_allclose(found[n][0, ::2, 2:], keypoints[n][::2, 2:], atol=0.01)
         alone = codec.decode(outputs[n].numpy())
         np.testing.assert_allclose(alone[0], found[n], atol=1e-3)

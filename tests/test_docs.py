@@ -45,21 +45,10 @@ def name_of(path: Path) -> str:
 
 # Folders whose words are still being changed; this list only shrinks.
 EXEMPT = (
-    'mmpose_ext',
-    'tests',
     'configs',
-    'tools',
-    'benchmarks',
+    'tests/test_configs',
     'docs/results',
-    'docs/ablation.md',
     'docs/configs.md',
-    'docs/datasets.md',
-    'docs/installation.md',
-    'docs/tutorial.md',
-    'CHANGELOG.md',
-    'README.md',
-    'setup.py',
-    'requirements',
 )
 
 PAGES = files('.md')

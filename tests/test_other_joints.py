@@ -1,4 +1,4 @@
-"""RLE's configs of hands, faces and animals train on pictures: nothing in the head is about bodies."""
+"""RLE's configs of hands, faces and animals train on images: nothing in the head is about bodies."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 
 from mmpose_ext import config_path
 
-# config -> the folder of real pictures, or None for a made one; number of joints; what the metrics report
+# config -> the folder of real images, or None for a made one; number of joints; what the metrics report
 CONFIGS = {
     'rle_res50_8xb32-210e_freihand-224x224': ('freihand', 21, {'PCK', 'AUC', 'EPE'}),
     'rle_res50_8xb32-210e_wflw-256x256': (None, 98, {'NME'}),
@@ -33,7 +33,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def make_faces(folder: Path) -> Path:
-    """Four noise pictures with a face each, in the format of MMPose's WFLW."""
+    """Four noise images with a face each, in the format of MMPose's WFLW."""
     rng = np.random.default_rng(0)
     images, annotations = [], []
     for n in range(4):
@@ -58,7 +58,7 @@ def make_faces(folder: Path) -> Path:
 
 
 def shortened(config: Config, folder: Path, annotations: Path, work_dir: Path) -> Config:
-    """The config with these pictures, two iterations, and a smaller ResNet without its download."""
+    """The config with these images, two iterations, and a smaller ResNet without its download."""
     config.work_dir = str(work_dir)
     config.experiment_name = work_dir.name
     config.randomness = dict(seed=0)

@@ -40,7 +40,7 @@ def plan(folder: Path) -> Plan:
 
 
 def mass_loop(heatmap: np.ndarray) -> np.ndarray:
-    """Centre of mass (2,) of the 5x5 cells around the highest cell of a map (H, W), cell by cell."""
+    """Center of mass (2,) of the 5x5 cells around the highest cell of a map (H, W), cell by cell."""
     top, left = np.unravel_index(heatmap.argmax(), heatmap.shape)
     total, moment = 0.0, np.zeros(2)
     for y in range(max(top - 2, 0), min(top + 3, heatmap.shape[0])):
@@ -75,7 +75,7 @@ def test_the_codec_decodes_in_a_model(plan: Plan, mmpose_scope: None) -> None:
     points, scores = codec.batch_decode(torch.from_numpy(maps))
     expected = np.array([[mass_loop(heatmap) for heatmap in person] for person in maps])
     scale = np.divide(codec.input_size, codec.heatmap_size)
-    # cells to pixels as everywhere here: the first one's centre is pixel 0
+    # cells to pixels as everywhere here: the first one's center is pixel 0
     np.testing.assert_allclose(np.concatenate(points) / scale, expected, atol=1e-4)
     np.testing.assert_allclose(np.concatenate(scores), maps.max((2, 3)))
     alone, _ = codec.decode(maps[1])

@@ -53,7 +53,7 @@ def parse_args() -> argparse.Namespace:
     report.add_argument('--seeds', type=int, default=1, help='those of the run (default: %(default)s)')
     report.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='those of the run')
     report.add_argument('--out', type=Path, default=Path('docs/results'), help='folder (default: %(default)s)')
-    report.add_argument('--no-speed', action='store_true', help='do not measure pictures/s')
+    report.add_argument('--no-speed', action='store_true', help='do not measure images/s')
     report.add_argument('--pages-only', action='store_true', help='from the json files of --out, without any run')
     readme = actions.add_parser('readme', help='write the tables of results into the READMEs of configs/*')
     readme.add_argument('--check', action='store_true', help='only tell which READMEs are not up to date')

@@ -17,10 +17,10 @@ def parse_args() -> argparse.Namespace:
         help='config to train',
         default=ROOT / 'configs/dark/dark_res18_1xb32-10e_synthetic-128x96.py',
     )
-    parser.add_argument('--data-dir', type=Path, help='synthetic data set', default=ROOT / 'data/synthetic')
+    parser.add_argument('--data-dir', type=Path, help='synthetic dataset', default=ROOT / 'data/synthetic')
     parser.add_argument('--work-dir', type=Path, help='results', default=ROOT / 'work_dirs/quickstart')
-    parser.add_argument('--num-train', type=int, help='pictures to train on', default=2600)
-    parser.add_argument('--num-val', type=int, help='pictures to test on', default=500)
+    parser.add_argument('--num-train', type=int, help='images to train on', default=2600)
+    parser.add_argument('--num-val', type=int, help='images to test on', default=500)
     parser.add_argument('--seed', type=int, help='seed of data and training', default=0)
     parser.add_argument('--cfg-options', nargs='*', help='further key=value config options', default=[])
     return parser.parse_args()

@@ -90,14 +90,14 @@ def test_test_writes_metrics_predictions_and_pictures(
     assert sorted(sample['img_id'] for sample in predictions) == [1, 2, 3, 4]
     assert predictions[0]['pred_instances']['keypoints'].shape == (1, 17, 2)
     assert len([*tmp_path.glob('test/*/pictures/*.png')]) == 4
-    # pictures of noise, one epoch: every one is a bad case
+    # images of noise, one epoch: every one is a bad case
     assert len([*tmp_path.glob('test/*/badcase/*.png')]) == 4
 
 
 def test_mmposes_own_train_on_real_pictures(
     tmp_path: Path, run_tool: RunTool, sample_images: Callable[[str], Path]
 ) -> None:
-    """A config of the repository as it is, the data set given on the command line."""
+    """A config of the repository as it is, the dataset given on the command line."""
     root = sample_images('coco')
     config = Path(__file__).parents[2] / 'configs/dark/dark_res18_1xb32-10e_synthetic-128x96.py'
     options = ['train_cfg.max_epochs=1', 'train_dataloader.batch_size=6', 'default_hooks.logger.interval=1']

@@ -120,7 +120,7 @@ def test_outputs_with_gradients_and_lower_precision():
 
 
 # ---------------------------------------------------------------------------------------------
-# against the released arrays and MMPose
+# against the official arrays and MMPose
 
 
 @pytest.mark.parametrize('case', ['a', 'b', 'c'])

@@ -38,7 +38,7 @@ def test_mmpose_builds_it_by_its_name(mmpose_scope):
 
 def test_encode_equals_mmpose():
     keypoints, visible = batch_of_people()
-    keypoints[0, :4] = (0, 0), (191, 255), (191.5, 255), (-0.5, 4)  # the picture's border
+    keypoints[0, :4] = (0, 0), (191, 255), (191.5, 255), (-0.5, 4)  # the image's border
     ours, theirs = RegressionLabel(INPUT), MMPoseLabel(INPUT)
     for n in range(6):
         encoded = ours.encode(keypoints[n : n + 1], visible[n : n + 1])

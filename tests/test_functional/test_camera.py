@@ -45,7 +45,7 @@ def test_lens_is_opencvs_with_half_its_tilt():
 
 
 def test_released_joints_of_human36m(sample_images):
-    """The released pixels of the released joints, and the joints of the pixels: metres, camera frame."""
+    """The released pixels of the released joints, and the joints of the pixels: meters, camera frame."""
     folder = sample_images('h36m')
     released, cameras = np.load(folder / 'test_h36m_body3d.npz'), load(folder / 'cameras.pkl')
     for name, joints, pixels in zip(released['imgname'], released['S'], released['part'], strict=True):

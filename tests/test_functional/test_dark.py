@@ -107,7 +107,7 @@ def test_equal_to_mmpose_on_network_like_maps(size, sigma, kernel_size):
 
 
 def test_min_max_form_and_ratio_form_give_the_same_point():
-    """Equation 11 of the paper against the released program, as loops over whole maps, where neither clips."""
+    """Equation 11 of the paper against the official implementation, as loops over whole maps, where neither clips."""
     maps, _ = network_like_maps(60, (24, 32), noise=0.0, seed=1)
     compared = 0
     for heatmap in maps.numpy().astype(np.float64):

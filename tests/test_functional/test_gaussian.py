@@ -10,7 +10,7 @@ SIZE = (11, 15)
 
 
 def centers_in_and_around(count, size, sigma, seed=0):
-    """Centres (N, 2) inside the map, outside it and on the edges of the 3-sigma rule."""
+    """Centers (N, 2) inside the map, outside it and on the edges of the 3-sigma rule."""
     rng = np.random.default_rng(seed)
     reach = 3 * sigma + 3
     centers = rng.uniform(-reach, np.array(size) + reach, (count, 2))
@@ -57,7 +57,7 @@ def test_numpy_equals_torch(unbiased):
 )
 @pytest.mark.parametrize('unbiased', [True, False])
 def test_dtype_is_kept(dtype, tolerance, unbiased):
-    # the loop gets the rounded centres: what is measured is the drawing
+    # the loop gets the rounded centers: what is measured is the drawing
     centers = torch.from_numpy(centers_in_and_around(40, SIZE, 2.0)).to(dtype)
     visible = torch.ones(40, dtype=dtype)
     maps, weights = gaussian_targets(centers, visible, SIZE, 2.0, unbiased)
@@ -121,7 +121,7 @@ def test_equal_to_mmpose_where_that_follows_the_released_program(unbiased, sigma
 
 
 def test_mmpose_differs_where_the_docstring_says_so():
-    # one cell more beyond the left edge passes in the released program
+    # one cell more beyond the left edge passes in the official implementation
     point, one = np.array([[-7.5, 10.0]]), np.ones(1)
     theirs = MSRAHeatmap((24, 32), (24, 32), sigma=2.0, unbiased=True).encode(point[None], one[None])
     assert theirs['keypoint_weights'] == 0

@@ -57,7 +57,7 @@ def test_coordinates_equal_to_a_loop():
     ],
 )
 def test_which_joints_count(point, inside):
-    """The picture's pixels, 0 to w - 1: those that the mirrored picture has, too."""
+    """The image's pixels, 0 to w - 1: those that the mirrored image has, too."""
     labels, weights = coordinate_labels(torch.tensor([point], dtype=torch.float32), torch.ones(1), INPUT)
     assert weights.tolist() == [float(inside)]
     assert labels.isfinite().all()

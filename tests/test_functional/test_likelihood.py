@@ -88,7 +88,7 @@ def test_exact_laplace_is_torchs():
 
 
 def test_released_laplace():
-    """The authors' program: log(sigma / amp) + |d| / (sqrt(2) sigma) with amp = 1 / sqrt(2 pi)."""
+    """The official implementation: log(sigma / amp) + |d| / (sqrt(2) sigma) with amp = 1 / sqrt(2 pi)."""
     sigma, distance = 0.25, 0.6
     expected = math.log(sigma / (1 / math.sqrt(2 * math.pi))) + distance / (math.sqrt(2) * sigma)
     log_q = base_log_density(torch.tensor(distance / sigma), 'laplace', 'official')

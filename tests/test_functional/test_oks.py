@@ -11,7 +11,7 @@ SIGMAS = np.array([0.26, 0.25, 0.35, 0.79, 1.07]) / 10
 
 
 def random_people(people, joints, seed=0):
-    """Points and targets (N, K, 2) some pixels apart, areas (N,) and whether a joint is labelled (N, K)."""
+    """Points and targets (N, K, 2) some pixels apart, areas (N,) and whether a joint is labeled (N, K)."""
     rng = np.random.default_rng(seed)
     targets = rng.uniform(50, 400, (people, joints, 2))
     points = targets + rng.normal(0, 1, targets.shape) * rng.uniform(0, 20, (people, 1, 1))
@@ -42,7 +42,7 @@ def test_mean_over_labelled_joints_is_cocos():
             bbox=[0, 0, 1, 1],
             area=areas[n],
             num_keypoints=int(labelled[n].sum()),
-            # an unlabelled joint is (0, 0, 0) in COCO's files
+            # an unlabeled joint is (0, 0, 0) in COCO's files
             keypoints=(np.insert(targets[n], 2, 2, 1) * labelled[n][:, None]).ravel().tolist(),
         )
         for n in range(12)
@@ -73,7 +73,7 @@ def test_falls_with_the_distance_and_rises_with_area_and_sigma():
     assert (np.diff(oks[:, 0]) < 0).all()
     assert (oks[:, 1] > oks[:, 0]).all()
     assert (keypoint_oks(points, targets, np.full(3, 1000.0), np.array([0.05, 0.1])) > oks).all()
-    # the picture twice as large: four times the area, the same similarity
+    # the image twice as large: four times the area, the same similarity
     larger = keypoint_oks(2 * points, targets, np.full(3, 3600.0), np.array([0.05, 0.1]))
     np.testing.assert_allclose(larger, oks)
 

@@ -13,7 +13,7 @@ def test_equal_to_mmpose(threshold):
     target = rng.uniform(0, 40, (16, 9, 2)).astype(np.float32)
     points = target + rng.normal(0, 4, target.shape).astype(np.float32)
     valid = rng.random((16, 9)) < 0.7
-    valid[:, 4] = False  # a joint that no picture shows does not count
+    valid[:, 4] = False  # a joint that no image shows does not count
     _, expected, count = keypoint_pck_accuracy(points, target, valid, threshold, np.full((16, 2), (64.0, 48.0)))
     result = pck(*map(torch.from_numpy, (points, target, valid)), (64, 48), threshold)
     assert count == 8

@@ -58,7 +58,7 @@ def test_a_label_that_is_not_finite_is_none():
 
 def test_curve():
     distances = distances_loop(*made_up())
-    distances[:, 2] = np.nan  # labelled nowhere
+    distances[:, 2] = np.nan  # labeled nowhere
     thresholds = np.arange(11) / 10
     expected = np.full((11, 5), np.nan)
     for t, threshold in enumerate(thresholds):

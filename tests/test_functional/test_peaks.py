@@ -128,7 +128,7 @@ def test_quarter_shift_halves_the_error_of_network_like_maps():
     inner = torch.from_numpy((np.abs(centers - (23.5, 31.5)) < (20, 28)).all(1))
     before = (cells - centers)[inner].abs().mean()
     after = (cells + quarter_shift(maps, cells) - centers)[inner].abs().mean()
-    # uniform errors in [-1/2, 1/2] have the mean 1/4; shifted by a quarter towards the centre 1/8
+    # uniform errors in [-1/2, 1/2] have the mean 1/4; shifted by a quarter towards the center 1/8
     np.testing.assert_allclose([before, after], [1 / 4, 1 / 8], atol=0.02)
 
 
@@ -146,7 +146,7 @@ def test_shapes():
 
 
 def random_volumes(count=40, size=(5, 4, 6), dtype=torch.float32):
-    """Volumes (N, D, H, W) with many equal neighbours."""
+    """Volumes (N, D, H, W) with many equal neighbors."""
     generator = torch.Generator().manual_seed(0)
     return torch.randint(0, 7, (count, *size), generator=generator).to(dtype)
 

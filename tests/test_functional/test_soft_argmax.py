@@ -23,7 +23,7 @@ def random_maps(size, batch=2, joints=3, std=1.0, dtype=torch.float64, seed=0):
 
 
 def gaussian_maps(centers, size, sigma=2.0):
-    """Maps (1, K, H, W) with a maximum of 1 of centres (K, 2) in cells."""
+    """Maps (1, K, H, W) with a maximum of 1 of centers (K, 2) in cells."""
     y, x = torch.meshgrid(*(torch.arange(side, dtype=torch.float32) for side in size), indexing='ij')
     return torch.stack([torch.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma**2)) for cx, cy in centers])[None]
 

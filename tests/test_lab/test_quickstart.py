@@ -1,4 +1,4 @@
-"""The quick start: the whole road on a handful of pictures, and the parts that draw its results."""
+"""The quick start: the whole road on a handful of images, and the parts that draw its results."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ def write_log(folder: Path, records: list[dict]) -> None:
 
 
 def is_drawn(path: Path) -> bool:
-    """Whether a file is a picture of more than one colour."""
+    """Whether a file is an image of more than one color."""
     picture = cv2.imread(str(path))
     return picture is not None and picture.std() > 5
 

@@ -8,7 +8,7 @@ data_root = __import__('os').getenv('FLIC_ROOT', 'data/flic') + '/'
 
 dataset_type = 'mmpose_ext.FlicDataset'  # MMPoseInferencer asks for it, too
 
-# the boxes are the crops: squares of one size, centred on the torso in x
+# the boxes are the crops: squares of one size, centerd on the torso in x
 loading = [dict(type='LoadImage'), dict(type='GetBBoxCenterScale', padding=1.0)]
 # scale s = .25, rotation r = 30, no half body (topdown_coco.py tells how s and r become these arguments)
 augmentation = [

@@ -170,7 +170,7 @@ def _cube(points: np.ndarray) -> tuple[np.ndarray, float]:
 def _space(
     figure: 'Figure', place: tuple[float, float, float, float], title: str, middle: np.ndarray, half: float
 ) -> 'Axes3D':
-    """An empty cube: to the right, into the image, up; millimetres from the root."""
+    """An empty cube: to the right, into the image, up; millimeters from the root."""
     from matplotlib.ticker import MaxNLocator
 
     space = cast('Axes3D', figure.add_axes(place, projection='3d', proj_type='ortho'))

@@ -89,8 +89,8 @@ def config_of(job: Job) -> Config:
     ('values', 'message'),
     [
         (
-            dict(colour=1),
-            r"'keys' of table a/b must be a mapping with \['title', .*\] and at most \['scale', .*\], got .*'colour'",
+            dict(color=1),
+            r"'keys' of table a/b must be a mapping with \['title', .*\] and at most \['scale', .*\], got .*'color'",
         ),
         (dict(title=1), r"'title' of table a/b must be text, got 1"),
         (dict(columns=['AP']), r"'columns' of table a/b must be a mapping from headings to metrics; .*, got \['AP'\]"),
@@ -381,7 +381,7 @@ def test_a_readme_has_the_papers_figures_and_ours(tmp_path: Path) -> None:
 
 
 def test_rows_of_darks_synthetic_tables_differ_as_the_papers_do() -> None:
-    """The same codec on both data sets, but for the sizes and what goes with them."""
+    """The same codec on both datasets, but for the sizes and what goes with them."""
     for name in [name for name, data in PAIRS if data == 'synthetic' and name.startswith('dark/')]:
         table = find_table(name)
         ours, papers = (jobs_plan(table, data=data) for data in ('synthetic', 'coco'))

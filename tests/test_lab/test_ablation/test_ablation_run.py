@@ -47,7 +47,7 @@ TINY: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Bench:
-    """A user's folder: data/synthetic (12 and 6 pictures), tables, and results in a folder with a space in its name."""
+    """A user's folder: data/synthetic (12 and 6 images), tables, and results in a folder with a space in its name."""
 
     folder: Path
     name: str = 'my results'

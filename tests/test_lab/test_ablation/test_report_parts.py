@@ -1,4 +1,4 @@
-"""The parts of a report: statistics, curves, pictures, speed, colors."""
+"""The parts of a report: statistics, curves, images, speed, colors."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_one_training_for_all_seeds_is_compared_with_each():
 
 
 def test_of_errors_the_lower_is_the_better():
-    """Of distances in millimetres: the paper's best row comes first, and gains are what is less."""
+    """Of distances in millimeters: the paper's best row comes first, and gains are what is less."""
     paper, ours = {'worse': 50.1, 'better': 48.6}, {'worse': {0: 130.0, 1: 128.0}, 'better': {0: 120.0, 1: 119.0}}
     (pair,) = stats.compare_order(paper, ours, lower_is_better=True)
     assert (pair.first, pair.second, pair.ours, pair.verdict) == ('better', 'worse', 9.5, 'agrees')

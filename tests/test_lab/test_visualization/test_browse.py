@@ -27,7 +27,7 @@ def test_overlay_puts_a_map_where_its_joint_is(factor: int) -> None:
     )
     black = np.zeros((size[1] * factor, size[0] * factor, 3), np.uint8)
     red = overlay_map(black, maps[0, 0], size)[..., 0].astype(float)
-    # only the map's upper half is red in this colour scale
+    # only the map's upper half is red in this color scale
     rows, columns = np.mgrid[: red.shape[0], : red.shape[1]]
     centre = np.array([(red * columns).sum(), (red * rows).sum()]) / red.sum()
     np.testing.assert_allclose(centre, (point + 0.5) * factor - 0.5, atol=0.35 * factor)
@@ -69,7 +69,7 @@ def test_maps_of_every_joint_by_the_tool(tiny_config: Path, tmp_path: Path, run_
 
 
 def test_mmposes_way_of_targets_is_drawn_too(tiny_config: Path, tmp_path: Path) -> None:
-    """GenerateTarget in the pipeline and MMPose's codec in the head: the same picture as the head's own targets."""
+    """GenerateTarget in the pipeline and MMPose's codec in the head: the same image as the head's own targets."""
     ours = read(browse(str(tiny_config), str(tmp_path / 'ours'), phase='val', number=1)[0])
     with tiny_config.open('a') as file:
         file.write(

@@ -50,7 +50,7 @@ def small_config(folder):
 
 
 def test_skeletons_are_where_they_belong(folder, monkeypatch):
-    """The first person's 16 labelled joints: pixels of the crop, millimetres from the hips, axes of one scale."""
+    """The first person's 16 labeled joints: pixels of the crop, millimeters from the hips, axes of one scale."""
     cfg = Config.fromfile(small_config(folder))
     item = DATASETS.build(cfg.val_dataloader.dataset)[0]
     sample = item['data_samples']
@@ -108,9 +108,9 @@ def test_unfit_arguments(arguments, message):
 
 
 def test_browse_draws_joints_with_depth(folder):
-    """browse_dataset.py: the picture as annotated, and the network's input."""
+    """browse_dataset.py: the image as annotated, and the network's input."""
     config = str(small_config(folder))
     for mode in ('original', 'transformed'):
         (file,) = browse(config, str(folder / mode), phase='val', mode=mode, number=1)
         picture = cv2.imread(str(file)).astype(int)
-        assert (np.ptp(picture, axis=-1) > 50).any()  # coloured limbs on the uniform gray
+        assert (np.ptp(picture, axis=-1) > 50).any()  # colored limbs on the uniform gray

@@ -23,7 +23,7 @@ def trained() -> Callable[..., Any]:
         model = MODELS.build(model_config(head, **change))
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            for value in model.state_dict().values():  # the colours of pictures are not in there
+            for value in model.state_dict().values():  # the colors of images are not in there
                 if value.is_floating_point():
                     value.copy_(0.2 * torch.rand(value.shape, generator=generator) + 0.05)
         return model.eval()
@@ -33,7 +33,7 @@ def trained() -> Callable[..., Any]:
 
 @pytest.fixture
 def batch() -> Callable[..., tuple[torch.Tensor, list[Any]]]:
-    """Normalised pictures (B, 3, h, w) and samples; one joint of the first has no label."""
+    """Normalized images (B, 3, h, w) and samples; one joint of the first has no label."""
 
     def make(count: int = 2, joints: int = JOINTS, visible: Any = None) -> tuple[torch.Tensor, list[Any]]:
         generator = torch.Generator().manual_seed(3)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-INPUT, JOINTS = (48, 64), 4  # maps are a quarter of the picture
+INPUT, JOINTS = (48, 64), 4  # maps are a quarter of the image
 BACKBONE = dict(
     type='ResNet',
     depth=18,

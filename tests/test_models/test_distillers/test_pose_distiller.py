@@ -37,7 +37,7 @@ def plain_losses(model, inputs, samples):
 
 
 def test_the_released_loss(reference, trained):
-    """Of the same maps, targets and weights, up to the released program's factor 1/2."""
+    """Of the same maps, targets and weights, up to the official implementation's factor 1/2."""
     arrays = {name: torch.from_numpy(value) for name, value in reference('fpd_loss').items()}
     count, joints, rows, columns = arrays['student'].shape
     head = maps_head(joints, input_size=(4 * columns, 4 * rows))
@@ -120,7 +120,7 @@ def test_recording_leaves_the_head_as_it_was(trained, batch):
 
 @pytest.mark.parametrize('weighted', [False, True])
 def test_joints_without_a_label(trained, batch, weighted):
-    """They learn from the teacher, as the paper argues, or not, as in the released program."""
+    """They learn from the teacher, as the paper argues, or not, as in the official implementation."""
     teacher = trained()
     model = distiller(teacher, label_weights=weighted)
     inputs, samples = batch()  # one joint of the first sample has none
@@ -150,7 +150,7 @@ def test_pictures_without_any_label(trained, batch):
 
 @pytest.mark.parametrize('share', [1.0, 0.5])
 def test_zeros_for_joints_without_a_label(trained, batch, share):
-    """As the hourglass is trained: they are labels too, but not of a picture that nobody has labelled."""
+    """As the hourglass is trained: they are labels too, but not of an image that nobody has labeled."""
     visible = np.ones((2, JOINTS), np.float32)
     visible[0, 0] = visible[1] = 0
     model = distiller(trained(), maps_head(unlabeled_weight=1.0), alpha=0.25, alpha_unlabeled=share).eval()
@@ -319,7 +319,7 @@ def test_points_of_the_host_are_those_of_the_device(trained, batch):
 
 @pytest.mark.parametrize(('sigma', 'warned'), [(3.0, False), (1.5, True)])
 def test_peaks_of_another_width(trained, caplog, sigma, warned):
-    """In the picture: as many cells of twice the number are half as wide. They are learned, and this is said."""
+    """In the image: as many cells of twice the number are half as wide. They are learned, and this is said."""
     head = maps_head(stride=2)
     teacher = trained(dict(head, decoder=dict(head['decoder'], sigma=sigma)))
     logger = MMLogger.get_current_instance()
@@ -334,7 +334,7 @@ def test_peaks_of_another_width(trained, caplog, sigma, warned):
 
 
 # ---------------------------------------------------------------------------------------------
-# pictures
+# images
 
 
 def test_a_teacher_of_larger_pictures(trained, batch):
@@ -350,7 +350,7 @@ def test_a_teacher_of_larger_pictures(trained, batch):
 
 @pytest.mark.parametrize('swap', [False, True])
 def test_a_teacher_of_other_colours(trained, swap):
-    """It sees what its own preprocessor makes of the pictures."""
+    """It sees what its own preprocessor makes of the images."""
     colours = dict(type='PoseDataPreprocessor', mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0], bgr_to_rgb=not swap)
     teacher = trained(data_preprocessor=colours)
     model = distiller(teacher)
@@ -395,7 +395,7 @@ def test_joints_that_the_teacher_has_not(trained, batch):
 
 
 def test_joints_of_the_teacher_are_those_of_its_data(trained):
-    """Named by the data set's class in MMPose, or by the config of the data set."""
+    """Named by the dataset's class in MMPose, or by the config of the dataset."""
     teacher = dict(
         config=dict(model=model_config(maps_head(17)), train_dataloader=dict(dataset=dict(type='CocoDataset')))
     )
@@ -427,7 +427,7 @@ def distiller_joints(teacher, joints):
 
 
 def test_joints_without_names(trained, batch):
-    """As many are taken to be the same, but for those of another data set."""
+    """As many are taken to be the same, but for those of another dataset."""
     teacher = trained(metainfo=metainfo(*'abcd'))
     inputs, samples = batch()
     distiller(teacher).loss(inputs, samples)

@@ -319,7 +319,7 @@ def test_settings_that_are_none(teacher, message):
 
 
 def test_it_builds_without_values():
-    """On the meta device, where shapes are counted and no picture comes."""
+    """On the meta device, where shapes are counted and no image comes."""
     with torch.device('meta'):
         model = distiller(dict(config=model_config()))
     assert all(parameter.is_meta for parameter in [*model.parameters(), *model.teacher.parameters()])
@@ -337,7 +337,7 @@ def test_config_is_left_alone(teacher_file):
 
 
 class People(Dataset):
-    """Pictures and samples as MMPose's pipelines hand them to a runner."""
+    """Images and samples as MMPose's pipelines hand them to a runner."""
 
     metainfo: dict = {}
 

@@ -86,7 +86,7 @@ def points_of(predictions, name='keypoints'):
 
 
 def test_channels_are_the_released_programs(reference):
-    """K * D channels, joint by joint, and the released program's coordinates, through forward and decode."""
+    """K * D channels, joint by joint, and the official implementation's coordinates, through forward and decode."""
     arrays = reference('integral_3d')
     maps, coords = torch.from_numpy(arrays['heatmaps']), arrays['coords']
     count, joints = coords.shape[:2]
@@ -97,7 +97,7 @@ def test_channels_are_the_released_programs(reference):
     assert outputs.shape == (count, joints, cells, height, width)
     found = head.decode_outputs(outputs).points
     expected = (coords + np.array((0.5, 0.5, 0))) * (4 * width, 8 * height, RANGE)
-    np.testing.assert_allclose(found, expected, atol=0.02)  # pixels and millimetres
+    np.testing.assert_allclose(found, expected, atol=0.02)  # pixels and millimeters
     assert np.ptp(expected[..., 2]) > 100
 
 
@@ -259,7 +259,7 @@ def test_a_few_steps_find_joints_and_depths_that_only_some_samples_have(variant)
         found = points_of(head.eval().predict((features,), make_samples(hidden, None, INPUT)))
     error = np.abs(found - keypoints)
     assert error[..., :2].mean() < 4  # pixels, a cell of the map
-    assert error[::2, :, 2].mean() < 0.6 * RANGE / CELLS  # millimetres, a cell on depth
+    assert error[::2, :, 2].mean() < 0.6 * RANGE / CELLS  # millimeters, a cell on depth
     assert np.isfinite(found).all()
 
 
@@ -269,7 +269,7 @@ def test_a_few_steps_find_joints_and_depths_that_only_some_samples_have(variant)
 
 @each_variant
 def test_prediction_is_in_pixels_of_the_picture_and_millimetres(variant):
-    """MMPose's estimator moves x and y from the crop to the picture, and nothing else."""
+    """MMPose's estimator moves x and y from the crop to the image, and nothing else."""
     features, samples = batch()
     head = make_head(variant)
     crop = points_of(head.predict(features, samples))

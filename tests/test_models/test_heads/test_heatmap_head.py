@@ -265,7 +265,7 @@ def test_initialisation_is_mmposes():
 
 @pytest.mark.parametrize('test_cfg', [{}, None, dict(flip_test=True), dict(flip_test=True, shift_heatmap=True)])
 def test_predictions_are_mmposes(test_cfg):
-    """With its codec in their head, whose every picture is decoded by itself on the host."""
+    """With its codec in their head, whose every image is decoded by itself on the host."""
     codec = dict(CODEC, max_offset=None)
     ours = spread(make_head(decoder=codec)).eval()
     theirs = make_mmpose_head(
@@ -290,7 +290,7 @@ def test_predictions_are_mmposes(test_cfg):
 
 
 def test_flip_test_of_a_mirrored_picture_changes_nothing():
-    """The features of a mirrored picture mirrored back, joints swapped: the mean is the map itself."""
+    """The features of a mirrored image mirrored back, joints swapped: the mean is the map itself."""
     head = spread(make_head(**WITHOUT_DECONV)).eval()
     features, samples = batch(feature_size=HEATMAP)
     swapped = torch.tensor(samples[0].metainfo['flip_indices'])

@@ -106,7 +106,7 @@ def total(losses):
 
 
 def make_mmpose_head(ours, size=(12, 16), **change):
-    """MMPose's head with our weights; it keeps the layers before the maps in a heat-map head."""
+    """MMPose's head with our weights; it keeps the layers before the maps in a heatmap head."""
     config = dict(
         type='IntegralRegressionHead',
         in_channels=8,
@@ -148,7 +148,7 @@ def test_coordinates_are_mmposes(beta, change, size):
 
 
 def test_loss_and_accuracy_are_mmposes():
-    """With their reduction, over all joints: ours is over those that are labelled."""
+    """With their reduction, over all joints: ours is over those that are labeled."""
     ours = spread(make_head(loss_coord=dict(L1, reduction='all')), std=1.0).eval()
     theirs = make_mmpose_head(ours)
     features, samples = batch(count=16)
@@ -429,7 +429,7 @@ def test_a_joint_6_pixels_from_the_border():
 
 
 def mirrored(keypoints, samples):
-    """The keypoints of the mirrored picture: x at w - 1 - x, left and right swapped."""
+    """The keypoints of the mirrored image: x at w - 1 - x, left and right swapped."""
     swapped = keypoints[:, samples[0].metainfo['flip_indices']].copy()
     swapped[..., 0] = INPUT[0] - 1 - swapped[..., 0]
     return swapped

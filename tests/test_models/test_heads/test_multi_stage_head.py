@@ -96,7 +96,7 @@ def mean_square_loop(maps, samples, size, sigma=1.5):
 
 
 def mean_distance_loop(maps, samples):
-    """Mean L1 distance of expectations from the visible joints inside of the picture, in unit coordinates."""
+    """Mean L1 distance of expectations from the visible joints inside of the image, in normalized coordinates."""
     distances = []
     for person, sample in zip(maps.detach().double().numpy(), samples, strict=True):
         points, flags = sample.gt_instances.transformed_keypoints[0], sample.gt_instances.keypoints_visible[0]
@@ -167,7 +167,7 @@ def test_joints_without_a_label_weigh_in_every_stage():
 
 
 def test_coordinates_need_no_size():
-    """Unit coordinates are the same on maps of every size."""
+    """Normalized coordinates are the same on maps of every size."""
     maps, samples = stages(sizes=SIZES), people()
     losses = staged(INTEGRAL, dict(LABEL, heatmap_type=None)).loss(maps, samples, dict(compute_acc=False))
     for stage, value in enumerate(losses.values()):

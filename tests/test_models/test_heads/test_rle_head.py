@@ -76,7 +76,7 @@ def field_of(predictions, name='keypoints'):
 
 
 def unit_of(samples):
-    """Labels (B, K, 2) in unit coordinates, and whether they count (B, K)."""
+    """Labels (B, K, 2) in normalized coordinates, and whether they count (B, K)."""
     keypoints = np.concatenate([sample.gt_instances.transformed_keypoints for sample in samples])
     visible = np.concatenate([sample.gt_instances.keypoints_visible for sample in samples])
     counted = (visible > 0) & (keypoints >= 0).all(-1) & (keypoints <= np.array(INPUT) - 1).all(-1)
@@ -172,7 +172,7 @@ def test_initialisation_is_mmposes():
 
 
 def test_features_are_divided_by_their_length_for_points_alone():
-    """The released program's two layers: one on features of length 1, one on features as they are."""
+    """The official implementation's two layers: one on features of length 1, one on features as they are."""
     head = spread(make_head(feature_norm=True))
     features, _ = batch()
     found = head(features).detach().numpy()
@@ -439,7 +439,7 @@ def test_scores():
 
 
 def test_sigmas_are_lengths_in_the_picture():
-    """MMPose takes points to the picture; one sigma beside a point is one sigma beside it in the picture."""
+    """MMPose takes points to the image; one sigma beside a point is one sigma beside it in the image."""
     features, samples = batch()
     scale, center = np.array([150, 300], np.float32), np.array([400, 70], np.float32)
     in_the_crop = spread(make_head()).predict(features, samples)
@@ -460,7 +460,7 @@ def test_sigmas_are_lengths_in_the_picture():
 
 
 def test_points_and_sigmas_through_mmposes_estimator_with_the_flip_test():
-    """Both views by hand, joint by joint, in pixels of the picture."""
+    """Both views by hand, joint by joint, in pixels of the image."""
     backbone = dict(type='ResNet', depth=18, stem_channels=8, base_channels=8)
     head = dict(SMALL, type='mmpose_ext.RLEHead', in_channels=64, loss=LOSS)
     config = dict(type='TopdownPoseEstimator', backbone=backbone, head=head, test_cfg=dict(flip_test=True))

@@ -113,7 +113,7 @@ def loss_loop(loss, pred, raw_sigma, target, weight):
 
 
 # ---------------------------------------------------------------------------------------------
-# equal to the authors' program, MMPose, and the equations
+# equal to the official implementation, MMPose, and the equations
 
 
 @pytest.mark.parametrize('dim', [2, 3])
@@ -407,7 +407,7 @@ def test_shapes_of_the_weights():
 
 
 def test_an_axis_without_weight():
-    """A depth that nobody labelled: the other axes learn, and what stands there does not matter."""
+    """A depth that nobody labeled: the other axes learn, and what stands there does not matter."""
     loss = build({}, 3)
     pred, raw_sigma, target, weight = batch(3)
     weights = weight[..., None].repeat(1, 1, 3)

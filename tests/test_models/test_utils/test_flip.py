@@ -14,7 +14,7 @@ def random_points(axes=2, seed=0):
 
 
 def mirrored(points, width=WIDTH):
-    """What an exact network says of the mirrored picture, joint by joint."""
+    """What an exact network says of the mirrored image, joint by joint."""
     result = points.clone()
     for b, k in np.ndindex(*points.shape[:2]):
         result[b, k] = points[b, SWAPPED[k]]

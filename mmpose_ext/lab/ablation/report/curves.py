@@ -20,7 +20,7 @@ _INK = '#010203'  # stands for the color of text in the drawing, see _clean
 
 
 def _thin(steps: Sequence[int], values: Sequence[float]) -> dict[str, list[float]]:
-    """At most _MAX_POINTS points: the means of neighbours."""
+    """At most _MAX_POINTS points: the means of neighbors."""
     group = -(-len(steps) // _MAX_POINTS) or 1
     spans = [slice(start, start + group) for start in range(0, len(steps), group)]
     return dict(
@@ -39,7 +39,7 @@ def read_curve(folder: str, metric: str, scale: float) -> Json:
 
     Returns:
         ``loss`` and ``metric``, each with lists ``x`` and ``y``, which are empty without a log. Losses are means over
-        neighbouring records if there are more than 200.
+        neighboring records if there are more than 200.
     """
     records = read_scalars(folder)
 
