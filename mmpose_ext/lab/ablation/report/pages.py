@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,19 @@ def _paragraph(value: object) -> Markup:
 def _line(value: object) -> Markup:
     """Text as a line of a Markdown block of code."""
     return Markup(' '.join(str(value).splitlines()))
+
+
+def _wrap(markdown: str, width: int = 116) -> str:
+    """A page with paragraphs and list items in lines of ``width`` columns; tables and code stay as they are."""
+    lines: list[str] = []
+    for line in markdown.splitlines():
+        if len(line) <= width or line.startswith(('|', '#', '!', '    ')):
+            lines.append(line)
+            continue
+        item = re.match(r'(?:- |\d+\. )?', line)
+        indent = ' ' * (item.end() if item else 0)
+        lines += textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return '\n'.join(lines) + '\n'
 
 
 def _environment(markdown: bool) -> Environment:
@@ -132,7 +146,7 @@ def render_pages(out: Path, html: bool = False) -> list[Path]:
     def write(stem: str, template: str, suffix: str, content: Mapping[str, Any]) -> None:
         text = environments[suffix].get_template(f'{template}.{suffix}.jinja').render(**shared, **content)
         written.append(out / f'{stem}.{suffix}')
-        write_whole(written[-1], text)
+        write_whole(written[-1], _wrap(text) if suffix == 'md' else text)
 
     entries = []
     for name, results in load_results(out).items():
