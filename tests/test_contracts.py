@@ -45,14 +45,15 @@ CODECS = {
         integral_label('gaussian', sigma=1.5),
         integral_label('one_hot'),
         integral_label('disk', radius=10.0),
+        integral_label('gaussian', sigma=1.5, decoding='dark'),
+        integral_label('one_hot', decoding='argmax'),
         integral_label(**VOLUME),
         integral_label('gaussian', **VOLUME),
+        integral_label('gaussian', **VOLUME, decoding='shift'),
         integral_label('one_hot', **VOLUME),
     ],
     'RegressionLabel': [REGRESSION_LABEL, REGRESSION_LABEL_3D],
 }
-# name -> what of the encoded a network learns to put out
-DECODED = {'DarkHeatmap': 'heatmaps', 'IntegralLabel': 'keypoint_labels', 'RegressionLabel': 'keypoint_labels'}
 
 
 def integral_head(decoder=None, head='IntegralHead', **arguments):
@@ -234,11 +235,6 @@ difficult = pytest.mark.parametrize(
 NOTHING_TO_LEARN = ('invisible', 'outside', 'far outside', 'unknown')
 
 
-def decoded_of(config, encoded):
-    """The part of the encoded that the codec decodes."""
-    return encoded[DECODED[config['type'].partition('.')[2]]]
-
-
 def round_trip(config):
     """The config after it was written to a file and read again."""
     return Config.fromstring(Config(dict(it=config)).pretty_text, '.py').it
@@ -316,15 +312,16 @@ def test_codec_decodes_what_it_encoded(config, batch, joints):
     codec = KEYPOINT_CODECS.build(config)
     keypoints, visible = keypoints_of('inside', batch, joints, axes_of(config))
     encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
-    outputs = decoded_of(config, encoded)
+    outputs = codec.exact_output(encoded)
     found, scores = codec.batch_decode(outputs)
     assert len(found) == len(scores) == batch
     for n in range(batch):
         assert found[n].shape == (1, joints, axes_of(config))
         assert scores[n].shape == (1, joints)
         assert np.abs(found[n] - keypoints[n])[..., :2].max() < 4  # pixels, a cell of the map
-        # millimeters; a joint without depth has the label 0
-        np.testing.assert_allclose(found[n][0, ::2, 2:], keypoints[n][::2, 2:], atol=0.01)
+        # millimeters; a joint without depth has the label 0, and the highest cell is half a cell away at most
+        cell = codec.depth_range / codec.depth_size if codec.depth_size and codec.decodes_maps else 0
+        np.testing.assert_allclose(found[n][0, ::2, 2:], keypoints[n][::2, 2:], atol=0.01 + 0.75 * cell)
         alone = codec.decode(outputs[n].numpy())
         np.testing.assert_allclose(alone[0], found[n], atol=1e-3)
         np.testing.assert_allclose(alone[1], scores[n], atol=1e-6)
@@ -337,9 +334,66 @@ def test_codec_in_low_precision(config, dtype):
     keypoints, visible = keypoints_of('inside', 2, 5, axes_of(config))
     encoded = codec.encode_batch(torch.from_numpy(keypoints).to(dtype), torch.from_numpy(visible).to(dtype))
     assert all(values.isfinite().all() for values in encoded.values())
-    found, scores = codec.batch_decode(decoded_of(config, encoded).to(dtype))
+    found, scores = codec.batch_decode(codec.exact_output(encoded).to(dtype))
     assert np.isfinite(scores).all()
     assert np.abs(np.concatenate(found) - keypoints)[..., :2].max() < 6  # pixels; bfloat16 keeps 8 bits
+
+
+@every_codec
+def test_codec_decodes_tensors(config):
+    """The protocol: tensors on the device, the same in normalized coordinates, for any batch, without a gradient."""
+    codec = KEYPOINT_CODECS.build(config)
+    axes = axes_of(config)
+    keypoints, visible = keypoints_of('inside', 3, 5, axes)
+    output = codec.exact_output(codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible)))
+    found, normalized = codec.decode_tensors(output), codec.decode_tensors(output, normalized=True)
+    scale, root = torch.tensor((*INPUT, 2000.0))[:axes], torch.tensor((0.0, 0.0, 0.5))[:axes]
+    torch.testing.assert_close((normalized.points - root) * scale, found.points, rtol=1e-5, atol=1e-4)
+    assert (found.scores == normalized.scores).all()
+    assert found.points.dtype == found.scores.dtype == torch.float32
+    points, scores = codec.batch_decode(output)
+    np.testing.assert_array_equal(np.concatenate(points), found.points)
+    np.testing.assert_array_equal(np.concatenate(scores), found.scores)
+    with torch.autocast('cpu', torch.bfloat16):
+        torch.testing.assert_close(codec.decode_tensors(output).points, found.points, rtol=1e-5, atol=1e-3)
+    assert codec.decode_tensors(output[:0]).points.shape == (0, 5, axes)
+    assert codec.batch_decode(output[:0]) == ([], [])
+    assert codec.dim == axes
+
+
+@every_codec
+@pytest.mark.parametrize('flag', [-1.0, 0.3, 2.0, float('nan'), float('inf'), -float('inf')])
+def test_codec_takes_a_visibility_as_a_label_and_no_weight(config, flag):
+    codec = KEYPOINT_CODECS.build(config)
+    keypoints, visible = keypoints_of('inside', 2, 5, axes_of(config))
+    visible[:, 1] = flag
+    encoded = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
+    visible[:, 1] = flag in (0.3, 2.0)
+    expected = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
+    for name, values in encoded.items():
+        np.testing.assert_array_equal(values, expected[name], err_msg=name)
+
+
+@every_codec
+def test_codec_takes_arrays_of_any_memory(config):
+    """Views that are turned round, of which torch makes no tensor, other types of numbers, and read-only arrays."""
+    codec = KEYPOINT_CODECS.build(config)
+    keypoints, visible = keypoints_of('inside', 1, 5, axes_of(config))
+    expected = codec.encode(keypoints, visible)
+    for turned in (
+        keypoints[:, ::-1].copy()[:, ::-1],
+        keypoints.astype(np.longdouble),
+        keypoints[..., ::-1].copy()[..., ::-1],
+    ):
+        for name, values in codec.encode(turned, visible.astype(int)).items():
+            np.testing.assert_allclose(values, expected[name], atol=1e-6)
+    output = codec.exact_output(
+        {
+            name: torch.from_numpy(value)[None] if value.shape[0] == 5 else torch.from_numpy(value)
+            for name, value in expected.items()
+        }
+    )[0].numpy()
+    np.testing.assert_array_equal(codec.decode(output[::-1].copy()[::-1])[0], codec.decode(output)[0])
 
 
 @every_codec
@@ -438,6 +492,66 @@ def test_head_in_low_precision(config_of, dtype):
     with torch.no_grad():
         predictions = head.predict(features, samples)
     assert all(np.isfinite(prediction.keypoints).all() for prediction in predictions)
+
+
+@every_head
+def test_head_without_any_sample_has_a_zero_loss_with_a_graph(config_of):
+    head = build_head(config_of, 5).train()
+    losses = head.loss(make_features(0, 4, (HEATMAP[0] // 2, HEATMAP[1] // 2)), [])
+    assert total(losses) == 0
+    total(losses).backward()
+    assert all(value.isfinite() for value in losses.values())
+    assert all(parameter.grad.isfinite().all() for parameter in head.parameters() if parameter.grad is not None)
+
+
+@every_head
+def test_no_nan_of_a_joint_without_a_label_reaches_a_gradient(config_of):
+    head = build_head(config_of, 5).train()
+    keypoints, visible = keypoints_of('inside', 2, 5, axes_of(config_of(5)['decoder']))
+    visible[:, 1] = 0
+    samples = make_samples(keypoints, visible, INPUT)
+    outputs = head(features_of(2)).detach()
+    head.forward = lambda feats: outputs
+    expected = head.loss(features_of(2), samples, dict(compute_acc=False))
+    outputs[:, 1] = float('nan')
+    outputs.requires_grad_()
+    losses = head.loss(features_of(2), samples, dict(compute_acc=False))
+    assert losses == expected
+    total(losses).backward()
+    assert outputs.grad.isfinite().all()
+    assert not outputs.grad[:, 1].any()
+    assert outputs.grad[:, 0].any()
+
+
+@every_head
+@pytest.mark.parametrize('flag', [-1.0, 0.3, float('nan'), float('inf')])
+def test_head_takes_a_visibility_as_a_label_and_no_weight(config_of, flag):
+    head = build_head(config_of, 5).eval()
+    keypoints, visible = keypoints_of('inside', 2, 5, axes_of(config_of(5)['decoder']))
+    visible[:, 1] = flag
+    found = head.loss(features_of(2), make_samples(keypoints, visible, INPUT))
+    visible[:, 1] = flag == 0.3
+    assert found == head.loss(features_of(2), make_samples(keypoints, visible, INPUT))
+
+
+@every_head
+def test_head_takes_one_step(config_of):
+    """step() is the loss with what it was computed from, and decode_outputs() the prediction as tensors."""
+    head = build_head(config_of, 5).eval()
+    samples = make_samples(*keypoints_of('inside', 2, 5, axes_of(config_of(5)['decoder'])), INPUT)
+    step = head.step(features_of(2), samples)
+    assert step.losses == head.loss(features_of(2), samples)
+    again = head.losses(step.outputs, step.targets)
+    assert all(step.losses[name] == value for name, value in again.items())
+    views = features_of(2), features_of(2, seed=1)
+    flips = samples[0].metainfo['flip_indices']
+    for flipped in (None, head(views[1])):
+        found = head.decode_outputs(head(views[0]), flipped, flips)
+        given = views[0] if flipped is None else [*views]
+        predictions = head.predict(given, samples, dict(flip_test=flipped is not None))
+        np.testing.assert_array_equal(np.concatenate([one.keypoints for one in predictions]), found.points)
+        np.testing.assert_array_equal(np.concatenate([one.keypoint_scores for one in predictions]), found.scores)
+        assert not found.points.requires_grad
 
 
 @every_head

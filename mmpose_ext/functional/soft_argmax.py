@@ -121,7 +121,10 @@ class _SoftArgmax(torch.autograd.Function):
         factor = constant.view(*constant.shape, *(1,) * (weights.dim() - 2))
         for axis, size in enumerate(reversed(weights.shape[2:])):  # x is the last axis
             factor = factor + _along_axis(slope[..., axis, None] * _cells(size, slope), axis, weights.dim())
-        return factor.mul_(weights).to(ctx.dtype), None
+        # a joint that no loss asks for has the gradient 0, even if there is a NaN in its map
+        unused = (grad_points == 0).all(-1) & (grad_log_partition == 0)
+        gradient = factor.mul_(weights).masked_fill_(unused.view(*unused.shape, *(1,) * (weights.dim() - 2)), 0.0)
+        return gradient.to(ctx.dtype), None
 
 
 def soft_argmax(logits: Tensor, beta: float = 1.0, debias: bool = False) -> Tensor:
@@ -188,6 +191,8 @@ def debias_points(points: Tensor, log_partition: Tensor, size: Sequence[int]) ->
     for side in size:
         cells *= side
     share = (torch.log(log_partition.new_full((), cells)) - log_partition).clamp(max=0).exp().clamp(max=_MAX_BACKGROUND)
+    # the point of a map with a NaN stays NaN; a factor that is NaN would make one of a gradient of 0, too
+    share = torch.where(share.isnan(), 0.0, share)
     axes = []
     for point, side in zip(points.unbind(-1), reversed(size), strict=True):
         middle = (side - 1) / 2

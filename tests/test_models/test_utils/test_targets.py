@@ -1,14 +1,19 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
 from helpers import make_samples, random_keypoints
 from mmengine.structures import InstanceData, PixelData
+from mmpose.datasets.transforms import GenerateTarget, KeypointConverter, PackPoseInputs
 from mmpose.structures import PoseDataSample
 
-from mmpose_ext.codecs import KeypointCodec
-from mmpose_ext.models.utils import gather_keypoints, gather_stage_targets, gather_targets
+from mmpose_ext.codecs import DarkHeatmap, KeypointCodec, RegressionLabel
+from mmpose_ext.models.heads import HeatmapHead
+from mmpose_ext.models.utils import gather_keypoints, gather_stage_targets, gather_targets, labeled_joints
 
 CPU = torch.device('cpu')
+pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
 
 class RecordingCodec(KeypointCodec):
@@ -88,6 +93,70 @@ def test_every_stages_codec_is_checked():
     other.input_size = (64, 64)
     with pytest.raises(ValueError, match=r"'input_size' of the pipeline .*\(64, 64\), got \(96, 128\)"):
         gather_stage_targets(samples, [RecordingCodec(), other], CPU)
+
+
+# ---------------------------------------------------------------------------------------------
+# visibility, annotation and weight
+
+
+def pairs(*rows):
+    """Visibilities of one person as KeypointConverter writes them, (1, K, 2)."""
+    return np.array([rows], np.float32)
+
+
+@pytest.mark.parametrize('flag', [-1.0, 0.0, np.nan, np.inf, -np.inf, 0.3, 2.0])
+def test_labeled_is_a_finite_visibility_above_zero(flag):
+    samples = make_samples(random_keypoints(1, 2, (96, 128)), np.array([[1, flag]], np.float32))
+    expected = [True, flag in (0.3, 2.0)]
+    assert gather_keypoints(samples, CPU).labeled[0].tolist() == expected
+    assert labeled_joints(samples[0], 2).tolist() == expected
+
+
+def test_pairs_tell_what_the_dataset_annotates():
+    samples = make_samples(random_keypoints(2, 3, (96, 128)))
+    samples[0].gt_instances.keypoints_visible = pairs((1, 1), (0, 1), (0, 0))
+    _, labeled, annotated = gather_keypoints(samples, CPU)
+    assert labeled.tolist() == [[1, 0, 0], [1, 1, 1]]
+    assert annotated.tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert labeled_joints(samples[0], 3).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize('weight', [-1.0, np.nan, np.inf])
+def test_weights_that_are_none_count_as_zero(weight):
+    """Packed by a pipeline, or the second number of a pair."""
+    packed = [packed_sample(keypoint_weights=torch.tensor([[1.0, weight]]))]
+    assert gather_targets(packed, None, CPU)['keypoint_weights'].tolist() == [[1, 0]]
+    samples = make_samples(random_keypoints(1, 2, (96, 128)))
+    samples[0].gt_instances.keypoints_visible = pairs((1, 1), (1, weight))
+    targets = gather_targets(samples, RegressionLabel((96, 128)), CPU)
+    assert targets['keypoint_weights'].tolist() == [[1, 0]]
+
+
+def test_the_converter_in_both_ways_of_targets():
+    """Of three joints the dataset has two, one of them without a label: drawn by the head or packed by the pipeline."""
+    codec = DarkHeatmap((96, 128), (24, 32))
+    results = dict(
+        keypoints=random_keypoints(1, 2, (96, 128), margin=20),
+        keypoints_visible=np.array([[1, 0]], np.float32),
+        img=np.zeros((128, 96, 3), np.uint8),
+        input_size=(96, 128),
+    )
+    results = KeypointConverter(num_keypoints=3, mapping=[(0, 0), (1, 1)])(results)
+    results['transformed_keypoints'] = results['keypoints'].astype(np.float32)
+    meta = dict(meta_keys=('input_size',))
+    drawn = PackPoseInputs(pack_transformed=True, **meta)(copy.deepcopy(results))['data_samples']
+    encoder = dict(type='mmpose_ext.DarkHeatmap', input_size=(96, 128), heatmap_size=(24, 32))
+    packed = PackPoseInputs(**meta)(GenerateTarget(encoder=encoder)(results))['data_samples']
+    for sample in (drawn, packed):
+        head = HeatmapHead(2, 3, deconv_out_channels=None, decoder=encoder, unlabeled_weight=0.5)
+        targets = head.targets([sample], CPU)
+        assert targets['keypoint_weights'].tolist() == [[1, 0, 0]]
+        assert targets['loss_weights'].tolist() == [[1, 0.5, 0]]
+        np.testing.assert_allclose(
+            targets['heatmaps'][0],
+            codec.encode(results['transformed_keypoints'], np.array([[1, 0, 0]]))['heatmaps'],
+            atol=1e-6,
+        )
 
 
 @pytest.mark.cuda
