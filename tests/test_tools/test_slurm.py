@@ -1,4 +1,4 @@
-"""tools/slurm_*.sh under a real Slurm: a partition without GPUs, preemptions."""
+"""tools/slurm_*.sh and the runner's jobs under a real Slurm: a partition without GPUs, preemptions."""
 
 import os
 import re
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -68,13 +69,19 @@ def free_ports() -> list[int]:
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Environment in which Slurm's commands find a cluster of one node."""
     folder = tmp_path_factory.mktemp('slurm')
-    for name in ('state', 'spool'):
+    for name in ('state', 'spool', 'bin'):
         (folder / name).mkdir()
     host = socket.gethostname().partition('.')[0]
     (folder / 'slurm.conf').write_text(CONF.format(host=host, folder=folder, ports=free_ports()))
     (folder / 'munge.key').write_bytes(os.urandom(1024))
     (folder / 'munge.key').chmod(0o400)
-    environment = os.environ | dict(SLURM_CONF=str(folder / 'slurm.conf'), PATH=PATH, SLURM_FOLLOW_SECONDS='1')
+    # the executor's job step removes SLURM_CONF, which is in /etc on a cluster
+    wrapper = f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun", path=PATH)} "$@"\n'
+    (folder / 'bin' / 'srun').write_text(wrapper)
+    (folder / 'bin' / 'srun').chmod(0o755)
+    environment = os.environ | dict(
+        SLURM_CONF=str(folder / 'slurm.conf'), PATH=f'{folder}/bin:{PATH}', SLURM_FOLLOW_SECONDS='1'
+    )
     environment |= dict(PYTHON=sys.executable, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT))
     names = {'key-file': 'key', 'socket': 'sock', 'pid-file': 'pid', 'log-file': 'log', 'seed-file': 'seed'}
     options = [f'--{option}={folder}/munge.{end}' for option, end in names.items()]
@@ -128,3 +135,55 @@ def test_a_test_with_two_processes_in_one_job(slurm: dict[str, str], tiny_config
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert 'coco/AP' in (tmp_path / 'm.json').read_text() and 'gloo' in done.stdout
+
+
+JOB = """
+import os, signal, subprocess, sys, time, zipfile
+from pathlib import Path
+
+output, state = Path(sys.argv[1]), Path(sys.argv[2])
+signal.signal(signal.SIGTERM, lambda *_: (print('saving', flush=True), sys.exit(75)))
+if not state.exists():
+    state.write_text('started')
+    time.sleep(200)
+print('restarted', os.environ['SLURM_CPUS_PER_TASK'], flush=True)
+with zipfile.ZipFile(output, 'w') as archive:
+    archive.writestr('weights', 'x')
+"""
+RUN = """
+import sys
+from pathlib import Path
+from mmpose_ext.lab.ablation import Job, Plan, Row, Stage, Table, run_plan
+
+root, work, state = map(Path, sys.argv[1:4])
+table = Table('t', 'T', 'S', {'AP': 'AP'}, 'AP', {'s': Stage({'d': 'c.py'})}, (Row('r', 's'),))
+output = str(work / 'a' / 'epoch_1.pth')
+train = Job('train_a', ('python', 'job.py', output, str(state)), (), output, processes=4)
+result = str(work / 'a' / 'tests' / 'b' / 'metrics.json')
+test = Job('test_b', ('python', 'test.py', result), (output,), result)
+plan = Plan(table, 'd', 1, (train, test), {('r', 0): test}, {('s', 0): train})
+options = '--executor slurm --slurm-requeue --slurm-no-account --slurm-init-seconds-before-status-checks 2'
+resources = '--slurm-status-command squeue --default-resources slurm_partition=low runtime=5 mem_mb=200'
+sys.exit(run_plan(plan, work, root, 4, [*options.split(), *resources.split()]))
+"""
+
+
+@pytest.mark.skipif(
+    find_spec('snakemake_executor_plugin_slurm') is None, reason='needs snakemake-executor-plugin-slurm'
+)
+def test_the_runner_submits_jobs_of_several_processes_and_survives_a_preemption(
+    slurm: dict[str, str], tmp_path: Path
+) -> None:
+    for name, text in dict(job=JOB, start=RUN, test="import sys; open(sys.argv[1], 'w').write('{}')").items():
+        (tmp_path / f'{name}.py').write_text(text)
+    work, state = tmp_path / 'work', tmp_path / 'state'
+    command = [sys.executable, '-W', 'ignore', 'start.py', str(tmp_path), str(work), str(state)]
+    runner = subprocess.Popen(
+        command, cwd=tmp_path, env=slurm, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    wait_for(lambda: state.exists() or runner.poll() is not None)
+    more_urgent = ['sbatch', '-p', 'high', '-n1', '-c4', '-o', str(tmp_path / 'high.log'), '--wrap', 'true']
+    subprocess.run(more_urgent, env=slurm, check=True, capture_output=True)
+    printed, _ = runner.communicate(timeout=240)
+    assert runner.returncode == 0 and printed.rstrip().endswith('1 of 1 rows done'), printed[-3000:]
+    assert (work / 'a' / 'job.log').read_text().splitlines()[-1] == 'restarted 4'
