@@ -14,7 +14,7 @@ import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from torch import Tensor
 
-from mmpose_ext.functional import check_shape
+from mmpose_ext.functional import check_positive, check_shape
 
 __all__ = ['Encoded', 'KeypointCodec', 'Keypoints', 'MapFormat']
 
@@ -219,6 +219,13 @@ def to_tensor(name: str, array: np.ndarray | Sequence[float]) -> Tensor:
         return torch.from_numpy(numbers.copy() if any(stride < 0 for stride in numbers.strides) else numbers)
     except (TypeError, ValueError) as error:
         raise ValueError(f"'{name}' must be an array of numbers, got {type(array).__name__}: {error}") from error
+
+
+def check_sigma(sigma: float) -> None:
+    """Raise a ValueError unless a Gaussian of this standard deviation, in cells, can be drawn."""
+    check_positive('sigma', sigma)
+    if not 1e-6 <= sigma <= 1e6:  # its square has to fit into float32
+        raise ValueError(f"'sigma' must be a number of cells from 1e-6 to 1e6, got {sigma!r}")
 
 
 def one_tensor(name: str, encoded: Encoded) -> Tensor:

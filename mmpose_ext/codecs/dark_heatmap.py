@@ -18,7 +18,7 @@ from mmpose_ext.functional import (
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-from .base import Encoded, KeypointCodec, Keypoints, MapFormat, one_tensor
+from .base import Encoded, KeypointCodec, Keypoints, MapFormat, check_sigma, one_tensor
 from .maxima import refined_maxima
 
 __all__ = ['DarkHeatmap']
@@ -69,7 +69,7 @@ class DarkHeatmap(KeypointCodec):
         super().__init__()
         self.input_size = check_size('input_size', input_size)
         self.heatmap_size = check_size('heatmap_size', heatmap_size)
-        check_positive('sigma', sigma)
+        check_sigma(sigma)
         check_choice('encoding', encoding, ('unbiased', 'biased'))
         check_choice('decoding', decoding, ('dark', 'shift', 'argmax'))
         check_blur_kernel_size(blur_kernel_size)

@@ -22,7 +22,7 @@ from mmpose_ext.functional import (
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-from .base import Encoded, Keypoints, MapFormat, one_tensor
+from .base import Encoded, Keypoints, MapFormat, check_sigma, one_tensor
 from .maxima import refined_maxima
 from .regression_label import RegressionLabel
 
@@ -73,7 +73,7 @@ class IntegralLabel(RegressionLabel):
         super().__init__(input_size, depth_range)
         self.heatmap_size = check_size('heatmap_size', heatmap_size)
         check_choice('heatmap_type', heatmap_type, ('gaussian', 'one_hot', 'disk', None))
-        check_positive('sigma', sigma)
+        check_sigma(sigma)
         check_positive('radius', radius)
         if (depth_size is None) is not (depth_range is None):
             raise ValueError(f"'depth_size' must be given with depth_range={depth_range!r} or not, got {depth_size!r}")

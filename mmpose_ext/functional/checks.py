@@ -111,7 +111,8 @@ def check_size(name: str, value: Sequence[int]) -> tuple[int, int]:
     """
     try:
         width, height = (int(side) for side in value)
-        if width > 0 and height > 0 and [width, height] == list(value):
+        # no tensor has a side of 2**31 or more
+        if 0 < width < 2**31 and 0 < height < 2**31 and [width, height] == list(value):
             return width, height
     except (OverflowError, TypeError, ValueError):
         pass  # not two whole numbers: reported below as any other wrong value
