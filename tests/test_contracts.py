@@ -176,6 +176,7 @@ OTHERS: dict[str, set[str]] = {
     'MODELS': {
         'MultiStageHead',
         'MultiStageResNet',
+        'PoseDataPreprocessor',
         'PoseDistiller',
         'RLELoss',
         'RealNVP',

@@ -92,6 +92,7 @@ LAYERS = {
     'mmpose_ext.models.heads': ('models.losses', 'models.layers', 'models.utils', 'codecs', *_BELOW_MODELS),
     'mmpose_ext.models.backbones': ('models.layers', 'models.utils', *_BELOW_MODELS),
     'mmpose_ext.models.losses': ('models.layers', *_BELOW_MODELS),
+    'mmpose_ext.models.data_preprocessors': ('registry',),
     'mmpose_ext.models.layers': _BELOW_MODELS,
     # codecs: the protocol, of which these are the other side
     'mmpose_ext.models.utils': ('codecs', *_BELOW_MODELS),
@@ -325,8 +326,9 @@ PUBLIC = {
         'open_source',
     ],
     'mmpose_ext.visualization': ['PoseVisualizer'],
-    'mmpose_ext.models': ['backbones', 'distillers', 'heads', 'losses'],
+    'mmpose_ext.models': ['backbones', 'data_preprocessors', 'distillers', 'heads', 'losses'],
     'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass'],
+    'mmpose_ext.models.data_preprocessors': ['PoseDataPreprocessor'],
     'mmpose_ext.models.distillers': ['PoseDistiller'],
     'mmpose_ext.models.heads': [
         'AdjustTargets',

@@ -1,5 +1,5 @@
 """Models: importing this package fills the registry ``MODELS``."""
 
-from . import backbones, distillers, heads, losses
+from . import backbones, data_preprocessors, distillers, heads, losses
 
-__all__ = ['backbones', 'distillers', 'heads', 'losses']
+__all__ = ['backbones', 'data_preprocessors', 'distillers', 'heads', 'losses']

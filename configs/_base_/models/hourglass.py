@@ -8,7 +8,10 @@ data_mode = 'topdown'  # MMPoseInferencer asks for it
 model = dict(
     type='TopdownPoseEstimator',
     data_preprocessor=dict(
-        type='PoseDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
+        type='mmpose_ext.PoseDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
     ),
     backbone=dict(type='mmpose_ext.StackedHourglass', num_stacks=8, feat_channels=256, num_keypoints=17),
     head=dict(

@@ -59,10 +59,10 @@ class PoseGraph(nn.Module):
             Keypoints (B, K, D) in input pixels (and millimeters), scores (B, K) and, of models that predict them,
             sigmas (B, K, D), float32.
         """
-        images = crops.to(self.mean.dtype)
+        images = crops.float()
         if self.swaps_channels:
             images = images.flip(1)
-        images = (images - self.mean) / self.std
+        images = ((images - self.mean) / self.std).to(self.mean.dtype)
         head = self.network.head
         outputs = head.forward(self.network.extract_feat(images))
         flipped = head.forward(self.network.extract_feat(images.flip(-1))) if self.flip else None

@@ -1,0 +1,5 @@
+"""Data preprocessors: from images of a loader to the input of a network."""
+
+from .pose_data_preprocessor import PoseDataPreprocessor
+
+__all__ = ['PoseDataPreprocessor']

@@ -1,0 +1,33 @@
+"""Images in the type of the network's weights."""
+
+from mmpose.models.data_preprocessors import PoseDataPreprocessor as MMPosePreprocessor
+from torch import Tensor
+
+from mmpose_ext.registry import MODELS
+
+__all__ = ['PoseDataPreprocessor']
+
+
+@MODELS.register_module()
+class PoseDataPreprocessor(MMPosePreprocessor):
+    """MMPose's preprocessor, whose normalized images have the type of the model.
+
+    MMPose's own gives float32 images after ``model.half()`` or ``model.bfloat16()`` too, which no layer of such a model
+    accepts. Images are normalized in float32 and converted afterwards. Arguments are those of MMPose's class.
+    """
+
+    mean: Tensor
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Normalize a batch.
+
+        Args:
+            data: ``inputs``, a list of images (3, h, w) or a batch of them, and ``data_samples``.
+            training: Whether augmentations of the batch are applied.
+
+        Returns:
+            ``inputs`` (B, 3, h, w) in the type of the model, and ``data_samples``.
+        """
+        dtype = self.mean.dtype if self._enable_normalize else None
+        results = super().forward(data, training)
+        return results if dtype is None else dict(results, inputs=results['inputs'].to(dtype))
