@@ -150,7 +150,11 @@ def options_of(program: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return found
 
 
-PROGRAMS = [path for path in files('.py', '.sh') if path.is_relative_to(ROOT / 'tools') and not path.is_relative_to(ROOT / 'tools/env')]
+PROGRAMS = [
+    path
+    for path in files('.py', '.sh')
+    if path.is_relative_to(ROOT / 'tools') and not path.is_relative_to(ROOT / 'tools/env')
+]
 SECTIONS = dict(
     re.findall(r'^### `(tools/\S+)`\n(.*?)(?=^##|\Z)', TEXTS[ROOT / 'docs/tools.md'], re.MULTILINE | re.DOTALL)
 )
