@@ -5,17 +5,23 @@ Every step runs one of the tools and prints the command, which can be run by han
 
 import hashlib
 import json
+import os
 import shlex
 import shutil
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
 from pathlib import Path
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 
+from .ablation.job_process import is_whole
+from .profiling.threads import fastest_threads, measure_threads, training_step
 from .visualization.figures import plot_curves, visualize_dataset
 
 __all__ = ['Quickstart', 'decoding_table']
@@ -60,6 +66,7 @@ class Quickstart:
     num_val: int
     seed: int
     options: Sequence[str]
+    _threads: int = 0  # of the training and the tests; 0: not measured
 
     def run(self) -> None:
         """Run all steps.
@@ -111,15 +118,32 @@ class Quickstart:
         self.work_dir.mkdir(parents=True, exist_ok=True)
         stamp.write_text(self._stamp)
 
+    def _choose_threads(self, config: Config) -> None:
+        """Measure for a second or two with how many threads the training is the fastest, and how long it will take."""
+        try:
+            times = measure_threads(training_step(config))
+        except Exception as error:  # the training itself says in full what is wrong with the config
+            print(f'[train] the speed could not be measured: {error}', flush=True)
+            return
+        self._threads = fastest_threads(times)
+        steps = config.train_cfg.max_epochs * ceil(self.num_train / config.train_dataloader.batch_size)
+        left = timedelta(seconds=round(steps * times[self._threads]))
+        print(
+            f'[train] {self._threads} thread{"s" if self._threads > 1 else ""}, {steps} steps: about {left} left '
+            f'(the eta in the lines of the training follows its true speed)',
+            flush=True,
+        )
+
     def _train(self) -> Path:
-        epochs = Config.fromfile(self.config).train_cfg.max_epochs
-        for option in self.options:
-            if option.startswith('train_cfg.max_epochs='):
-                epochs = int(option.partition('=')[2])
-        last = self.work_dir / f'epoch_{epochs}.pth'
-        if last.exists():
+        config = Config.fromfile(self.config)
+        parser = ArgumentParser()
+        parser.add_argument('--cfg-options', nargs='*', action=DictAction)
+        config.merge_from_dict(dict(parser.parse_args(['--cfg-options', *self.options]).cfg_options or {}))
+        last = self.work_dir / f'epoch_{config.train_cfg.max_epochs}.pth'
+        if is_whole(last):
             print(f'[train] already trained: {last}', flush=True)
         else:
+            self._choose_threads(config)
             self._step(
                 'train',
                 'tools/train.py',
@@ -135,7 +159,7 @@ class Quickstart:
 
     def _test(self, checkpoint: Path, decoding: str) -> dict[str, float]:
         out = self.work_dir / f'test_{decoding}.json'
-        if not out.exists() or out.stat().st_mtime < checkpoint.stat().st_mtime:
+        if not is_whole(out) or out.stat().st_mtime < checkpoint.stat().st_mtime:
             self._step(
                 f'test {decoding}',
                 'tools/test.py',
@@ -173,7 +197,8 @@ class Quickstart:
     def _step(self, name: str, tool: str, *arguments: str) -> None:
         command = [sys.executable, '-u', tool, *arguments]
         print(f'\n[{name}] {shlex.join(command)}', flush=True)
-        code = subprocess.run(command, cwd=self.root).returncode
+        threads = {'OMP_NUM_THREADS': str(self._threads)} if self._threads else {}
+        code = subprocess.run(command, cwd=self.root, env={**os.environ, **threads}).returncode
         if code:
             raise RuntimeError(
                 f'the step "{name}" failed with exit status {code}; what it printed above says why. '

@@ -1,6 +1,7 @@
 """The quick start: the whole road on a handful of images, and the parts that draw its results."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from mmpose_ext.lab.profiling.threads import fastest_threads, measure_threads
 from mmpose_ext.lab.quickstart import decoding_table
 from mmpose_ext.lab.visualization.figures import plot_curves, read_scalars
 
@@ -47,6 +50,14 @@ def test_curves_of_a_folder_without_a_log(tmp_path):
         plot_curves(str(tmp_path), str(tmp_path / 'curves.png'))
 
 
+def test_the_fastest_number_of_threads_is_taken():
+    assert fastest_threads({1: 0.4, 2: 0.2, 4: 0.3}) == 2
+    assert fastest_threads({1: 0.205, 2: 0.2, 4: 0.9}) == 1  # of equals the smallest
+    kept, seen = torch.get_num_threads(), []
+    times = measure_threads(lambda: seen.append(torch.get_num_threads()), seconds=0.001)
+    assert [*times] == sorted(set(seen)) and min(times) == 1 and torch.get_num_threads() == kept
+
+
 def quickstart(folder: Path, *options: str) -> subprocess.CompletedProcess:
     command = [sys.executable, 'tools/quickstart.py', '--data-dir', str(folder / 'data'), '--work-dir',
                str(folder / 'work'), '--num-train', '12', '--num-val', '6', '--cfg-options', 'train_cfg.max_epochs=1',
@@ -65,6 +76,7 @@ def test_the_whole_road_and_a_second_start(tmp_path):
     assert [row.split('|')[1].strip() for row in rows[2:]] == ['highest cell', 'quarter shift', 'DARK']
     results = {name: json.loads((work / f'test_{name}.json').read_text()) for name in ('argmax', 'shift', 'dark')}
     assert all(np.isfinite(metrics['coco/AP']) for metrics in results.values())
+    assert re.search(r'\[train\] \d+ threads?, 1 steps: about 0:00:\d\d left', first.stdout)
     # the commands printed are those that ran, and anyone can run them
     assert f'tools/test.py {ROOT}/configs/dark/' in first.stdout
 
