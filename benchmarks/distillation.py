@@ -15,12 +15,12 @@ from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
+from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
 from mmpose.utils import register_all_modules
 
 from mmpose_ext.config import config_path
 from mmpose_ext.lab.profiling.timing import measure_turns, one_thread
-from mmpose_ext.models.distillers import PoseDistiller
 from mmpose_ext.registry import MODELS
 
 __all__ = ['DistillationCase', 'compare_distillation']
@@ -38,7 +38,8 @@ class DistillationCase:
         config: Name of the config below ``configs/``.
         batch: Images in a step on the CPU.
         options: Changes of the config on the CPU, by dotted key, as in ``--cfg-options``.
-        device_batch: Images in a step on a GPU, where the config is measured as it is.
+        device_batch: Images in a step on a GPU, where ``options`` do not count.
+        variant: Changes of the config on every device.
     """
 
     name: str
@@ -46,6 +47,7 @@ class DistillationCase:
     batch: int
     device_batch: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    variant: Mapping[str, Any] = field(default_factory=dict)
 
 
 _SYNTHETIC = 'fpd/fpd_res18_1xb32-10e_synthetic-128x96'
@@ -64,7 +66,21 @@ CASES = (
         },
     ),
     DistillationCase('integral regression from maps, ResNet-18', f'{_SYNTHETIC}_integral', 32, 256),
-    DistillationCase('RLE from maps, ResNet-18', f'{_SYNTHETIC}_rle', 32, 256),
+    DistillationCase(
+        'RLE from maps, ResNet-18',
+        _SYNTHETIC,
+        32,
+        256,
+        variant={
+            'model.head': dict(
+                _delete_=True,
+                type='mmpose_ext.RLEHead',
+                in_channels=64,
+                num_joints=17,
+                decoder=dict(type='mmpose_ext.RegressionLabel', input_size=(96, 128)),
+            )
+        },
+    ),
 )
 
 
@@ -72,7 +88,7 @@ def _config(case: DistillationCase, options: Mapping[str, Any]) -> Config:
     """The case's config with its teacher's inside, changed, and without downloads."""
     config = Config.fromfile(config_path(case.config))
     config.model.teacher.config = Config.fromfile(config_path(config.model.teacher.config)).to_dict()
-    config.merge_from_dict(dict(options))
+    config.merge_from_dict({**case.variant, **options})
     for model in (config.model, config.model.teacher.config.model):
         model.backbone.init_cfg = None
     return config
@@ -80,12 +96,12 @@ def _config(case: DistillationCase, options: Mapping[str, Any]) -> Config:
 
 def _models(config: Config, device: str) -> tuple[Any, Any, Any]:
     """Student, teacher and distilled student; the teacher has the weights that it starts with."""
-    arguments = inspect.signature(PoseDistiller).parameters
-    plain = {name: value for name, value in config.model.items() if name not in arguments or name == 'metainfo'}
+    arguments = inspect.signature(TopdownPoseEstimator).parameters
+    plain = {name: value for name, value in config.model.items() if name in arguments}
     with DefaultScope.overwrite_default_scope('mmpose'):
         student = MODELS.build(dict(plain, type='TopdownPoseEstimator'))
         distilled = MODELS.build(config.model)
-    distilled._teacher.trained = True
+    distilled._teacher.loaded = True
     distilled.load_state_dict(student.state_dict())
     return student.to(device), distilled.teacher, distilled.to(device)
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from benchmarks import distillation
 from benchmarks.distillation import CASES, compare_distillation
 from mmpose_ext import config_path
-from mmpose_ext.apis import benchmark_distillation
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.usefixtures('mmpose_scope')
 @pytest.mark.parametrize('case', [CASES[0], CASES[3]], ids=lambda case: case.name)
 def test_the_same_student(case):
     """With the same weights; with a share of 0 the distilled one has its losses."""
-    config = benchmark_distillation._config(case, case.options)
-    student, teacher, distilled = benchmark_distillation._models(config, 'cpu')
+    config = distillation._config(case, case.options)
+    student, teacher, distilled = distillation._models(config, 'cpu')
     assert type(student).__name__ == 'TopdownPoseEstimator'
     assert teacher is distilled.teacher
     assert not teacher.training
     distilled.alpha = distilled.alpha_unlabeled = 0
-    data = benchmark_distillation._batch(config, 2)
+    data = distillation._batch(config, 2)
     losses = []
     for model in (student, distilled):
         torch.manual_seed(0)
@@ -33,7 +33,7 @@ def test_the_same_student(case):
 
 def test_options_change_both_networks():
     (case,) = [case for case in CASES if case.options]
-    config = benchmark_distillation._config(case, case.options)
+    config = distillation._config(case, case.options)
     original = Config.fromfile(config_path(case.config))
     for model, width in ((config.model, 64), (config.model.teacher.config.model, 128)):
         assert model.backbone.feat_channels == width
@@ -44,10 +44,10 @@ def test_options_change_both_networks():
 @pytest.mark.parametrize('both', [3.1, 3.2], ids=['met', 'missed'])
 def test_report_and_limit(monkeypatch, both):
     """The median of each round's ratio: one slow round is not counted."""
-    names = benchmark_distillation._STUDENT, benchmark_distillation._TEACHER, benchmark_distillation._BOTH
+    names = distillation._STUDENT, distillation._TEACHER, distillation._BOTH
     turns = dict(zip(names, ([1.0, 1.0, 50.0], [2.0, 2.0, 50.0], [both, both, 900.0]), strict=True))
-    monkeypatch.setattr(benchmark_distillation, '_functions', lambda *_: None)
-    monkeypatch.setattr(benchmark_distillation, 'measure_turns', lambda *_: turns)
+    monkeypatch.setattr(distillation, '_functions', lambda *_: None)
+    monkeypatch.setattr(distillation, 'measure_turns', lambda *_: turns)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
     lines, met = compare_distillation(rounds=3)
     assert met is (both == 3.1)
@@ -55,7 +55,7 @@ def test_report_and_limit(monkeypatch, both):
 
 
 def test_steps_are_timed(monkeypatch):
-    monkeypatch.setattr(benchmark_distillation, 'CASES', (dataclasses.replace(CASES[0], batch=2, device_batch=2),))
+    monkeypatch.setattr(distillation, 'CASES', (dataclasses.replace(CASES[0], batch=2, device_batch=2),))
     lines, met = compare_distillation(rounds=1, block=0.0)
     assert met is ('MISSED' not in '\n'.join(lines))
     assert sum(line.endswith(' ms') for line in lines) % 3 == 0

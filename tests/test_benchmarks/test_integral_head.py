@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import integral_head
 from benchmarks.integral_head import CASES, GOALS, HeadCase, compare_integral_heads, head_pair
-from mmpose_ext.apis import benchmark_heads
 
 SMALL = (
     HeadCase('plain', 4, None, 2, goals=True),
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
 @pytest.mark.parametrize('case', SMALL, ids=lambda case: case.name)
 def test_both_heads_compute_the_same(case):
-    heads, batches = head_pair(case), benchmark_heads._samples(case.batch, 'cpu')
+    heads, batches = head_pair(case), integral_head._samples(case.batch, 'cpu')
     feats, mirrored = torch.randn(2, case.batch, case.channels, *reversed(case.size))
     losses, gradients, points = [], [], []
     for head, samples in zip(heads, batches, strict=True):
@@ -29,7 +29,7 @@ def test_both_heads_compute_the_same(case):
         losses.append((next(value for name, value in found.items() if 'loss' in name), found['acc_pose']))
         losses[-1][0].backward()
         gradients.append(leaf.grad)
-        people = head.eval().predict([(feats,), (mirrored,)], samples, test_cfg=benchmark_heads._FLIP_TEST)
+        people = head.eval().predict([(feats,), (mirrored,)], samples, test_cfg=integral_head._FLIP_TEST)
         points.append(np.concatenate([person.keypoints for person in people]))
     torch.testing.assert_close(*losses, rtol=1e-5, atol=1e-6, check_dtype=False)
     torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-7)
@@ -47,8 +47,8 @@ def test_cases_have_maps_of_one_size():
 def test_report_and_goals(monkeypatch, slow):
     names = ('training step', 'prediction', 'prediction, no flip test')
     times = {f'{whose}{name}': 2.0 if whose == slow else 1.0 for name in names for whose in ('', "MMPose's ")}
-    monkeypatch.setattr(benchmark_heads, 'CASES', SMALL)
-    monkeypatch.setattr(benchmark_heads, 'measure', lambda functions, *_: {name: times[name] for name in functions})
+    monkeypatch.setattr(integral_head, 'CASES', SMALL)
+    monkeypatch.setattr(integral_head, 'measure', lambda functions, *_: {name: times[name] for name in functions})
     lines, met = compare_integral_heads(rounds=1)
     report = '\n'.join(lines)
     assert met is (slow != '')
@@ -57,7 +57,7 @@ def test_report_and_goals(monkeypatch, slow):
 
 
 def test_integral_heads_are_timed(monkeypatch):
-    monkeypatch.setattr(benchmark_heads, 'CASES', tuple(dataclasses.replace(case, batch=1) for case in SMALL))
+    monkeypatch.setattr(integral_head, 'CASES', tuple(dataclasses.replace(case, batch=1) for case in SMALL))
     lines, met = compare_integral_heads(rounds=1, block=0.0)
     assert met is ('MISSED' not in '\n'.join(lines))
     assert sum(line.endswith(' ms') for line in lines) == 6 * len(SMALL)
