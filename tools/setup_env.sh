@@ -93,10 +93,6 @@ install_mmcv() {
     # With a GPU in sight mmcv compiles CUDA operators, which needs a CUDA compiler of torch's own version.
     if [ "${FORCE_CUDA:-0}" != 1 ]; then export CUDA_VISIBLE_DEVICES=; fi
     export MMCV_WITH_OPS=1 MAX_JOBS=${MAX_JOBS:-$(compilers)}
-    case $(python_version "$VENV/bin/python") in
-        3.1[012].*) ;;
-        *) export PYTHONPATH=$ROOT/tools/env/python313 ;; # what mmcv's setup.py needs there
-    esac
     use_compiler
     use_precompiled_headers
     install_compiled mmcv mmcv.ops

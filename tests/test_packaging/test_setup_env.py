@@ -327,15 +327,16 @@ def test_the_users_compiler_and_flags_are_used(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(('version', 'helped'), [('3.12.1', False), ('3.13.0', True)])
-def test_python_3_13_is_helped_to_build_mmcv(machine: Machine, version: str, helped: bool) -> None:
+def test_python_3_13_is_helped_to_build_mmcv_and_xtcocotools(machine: Machine, version: str, helped: bool) -> None:
     machine.add_python('python3', version)
     assert machine.run().returncode == 0
     calls = [call for call in machine.take_calls() if 'PYTHONPATH=/' in call]
-    assert len(calls) == helped and all('mmcv==' in call and 'tools/env/python313' in call for call in calls)
+    assert len(calls) == 2 * helped and all('tools/env/python313' in call for call in calls)
+    assert [any(name in call for call in calls) for name in ('mmcv==', 'xtcocotools==')] == [helped, helped]
 
 
 def test_exec_in_a_function_changes_what_locals_shows_there() -> None:
-    """As in mmcv's setup.py, which Python 3.13 could not run otherwise."""
+    """As in the setup.py of mmcv and xtcocotools, which Python 3.13 could not run otherwise."""
     program = "def version():\n    exec('number = 7')\n    return locals()['number']\nprint(version())"
     env = os.environ | {'PYTHONPATH': str(ROOT / 'tools' / 'env' / 'python313')}
     result = subprocess.run([sys.executable, '-c', program], env=env, capture_output=True, text=True, check=True)

@@ -50,7 +50,13 @@ compile_plan() {
 }
 
 # use_compiler: settings of every compiled package; flags of the user come last and so win.
-use_compiler() { export CFLAGS="$COMPILE_FLAGS ${CFLAGS:-}"; }
+use_compiler() {
+    export CFLAGS="$COMPILE_FLAGS ${CFLAGS:-}"
+    case $(python_version "$VENV/bin/python") in
+        3.1[012].*) ;;
+        *) export PYTHONPATH=$ROOT/tools/env/python313 ;; # what both packages' setup.py need there
+    esac
+}
 
 # use_precompiled_headers: let mmcv be compiled with a precompiled header, where the compiler has that.
 use_precompiled_headers() {

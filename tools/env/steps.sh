@@ -36,7 +36,7 @@ progress_mmcv() {
     objects=$(find "$TMPDIR" -path '*mmcv*' -name '*.o' 2>/dev/null | wc -l | tr -d ' ')
     if [ "$objects" -gt 0 ]; then
         echo "$objects of $MMCV_OBJECTS files compiled"
-    elif [ -n "$(find "$TMPDIR/headers" -name '*.hpp' 2>/dev/null)" ]; then
+    elif [ ! -e "$TMPDIR/headers/result" ] && [ -n "$(find "$TMPDIR/headers" -name '*.hpp' 2>/dev/null)" ]; then
         echo "precompiling torch's headers"
     else
         progress_pip "$1"

@@ -1,6 +1,6 @@
-"""Let mmcv 2.1.0 be built by Python 3.13 and newer; on PYTHONPATH only while it is built.
+"""Let mmcv 2.1.0 and xtcocotools be built by Python 3.13 and newer; on PYTHONPATH only while they are built.
 
-mmcv's setup.py runs its version file with ``exec(code)`` in a function and then reads ``locals()['__version__']``.
+Their setup.py runs a version file with ``exec(code)`` in a function and then reads ``locals()['__version__']``.
 Since Python 3.13 (PEP 667) each call of locals() in a function makes a new snapshot, which lacks that name. Here
 ``exec`` writes to the caller's frame instead, and locals() shows what is there.
 """
