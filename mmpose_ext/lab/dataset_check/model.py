@@ -10,12 +10,15 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.checkpoint import load_fitting_weights
+from mmpose_ext.models.backbones import TimmBackbone
 from mmpose_ext.registry import MODELS
 
 from .findings import Finding, describe_error, percent
 from .samples import Item
 
-__all__ = ['build_model', 'check_loss', 'check_scores']
+__all__ = ['build_model', 'check_loss', 'check_normalization', 'check_scores']
+
+_STARTS = ('checkpoint', 'pretrained', 'init_cfg')  # a backbone's arguments for the weights it starts from
 
 
 def build_model(config: ConfigType, checkpoint: str | None = None) -> tuple[BasePoseEstimator | None, list[Finding]]:
@@ -43,12 +46,14 @@ def build_model(config: ConfigType, checkpoint: str | None = None) -> tuple[Base
 
 
 def _without_pretrained(config: object) -> object:
-    """A copy of a config without 'Pretrained' initializations, at any depth."""
+    """A copy of a config without 'Pretrained' initializations, at any depth, and addresses of timm's weights."""
     if isinstance(config, Mapping):
+        of_timm = str(config.get('type')).endswith(TimmBackbone.__name__)
         return {
             key: _without_pretrained(value)
             for key, value in config.items()
             if not (key == 'init_cfg' and isinstance(value, Mapping) and value.get('type') == 'Pretrained')
+            and not (key == 'checkpoint' and of_timm and '://' in str(value))
             and key != 'pretrained'
         }
     return [_without_pretrained(value) for value in config] if isinstance(config, list | tuple) else config
@@ -77,6 +82,22 @@ def check_loss(model: BasePoseEstimator, items: Sequence[Item]) -> list[Finding]
         advice = 'no joint is labeled inside the crops, or all weights are 0: nothing is learned'
         return [Finding('error', 'loss', 'model', 'the first loss is 0', advice)]
     return [Finding('ok', 'loss', 'model', f'the first loss is {value:.6g} ({len(items)} people)')]
+
+
+def check_normalization(model: BasePoseEstimator, config: ConfigType) -> list[Finding]:
+    """Whether images are normalized as they were when the weights were trained that a backbone of timm starts from.
+
+    Args:
+        model: The model of the config.
+        config: ``cfg.model``.
+    """
+    backbone = model.backbone
+    if not isinstance(backbone, TimmBackbone) or not any(config['backbone'].get(name) for name in _STARTS):
+        return []
+    difference = backbone.preprocessor_mismatch(config.get('data_preprocessor') or {})
+    if difference is None:
+        return [Finding('ok', 'normalization', 'model', f'as the weights of {backbone.model_name} expect it')]
+    return [Finding('warning', 'normalization', 'model', difference, 'set it in model.data_preprocessor')]
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ import cv2
 import mmpose
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from scipy.io import savemat
@@ -1049,3 +1050,26 @@ def test_a_users_codec_is_checked(world, kind):
         findings, 'info', 'codec-error', 'model', f'{names[kind].rpartition(".")[2]}, .* joints are off by 0'
     )
     assert matching(findings, 'info', 'scores', 'model')
+
+
+def test_normalization_of_a_network_of_timm(world):
+    """Weights of timm are trained with numbers of their own, which the config has to give to the preprocessor."""
+    timm = pytest.importorskip('timm', reason='the extra timm is not installed')
+    torch.save(timm.create_model('test_resnet').state_dict(), world.root / 'weights.pth')
+    backbone = dict(type='mmpose_ext.TimmBackbone', model_name='test_resnet')
+    world.cfg.model.backbone = dict(backbone, checkpoint=str(world.root / 'weights.pth'))
+    world.head.in_channels = 96
+    findings = world.check()
+    assert matching(
+        findings, 'warning', 'normalization', 'model', r'expect mean=\[127.5, .*got \[123.675', 'data_preprocessor'
+    )
+    assert matching(findings, 'ok', 'loss', 'model')
+    world.cfg.model.data_preprocessor.update(mean=[127.5] * 3, std=[127.5] * 3)
+    assert matching(world.check(), 'ok', 'normalization', 'model')
+    world.cfg.model.backbone.checkpoint = str(world.root / 'none.pth')
+    assert matching(world.check(), 'error', 'model', 'model', r"cannot be built: .*'checkpoint'.*none.pth.*not exist")
+    # weights that would have to be downloaded are left out, but their normalization is known
+    world.cfg.model.backbone = dict(backbone, checkpoint='https://nowhere.invalid/weights.pth')
+    assert matching(world.check(), 'ok', 'normalization', 'model')
+    world.cfg.model.backbone = backbone  # from scratch: any normalization will do
+    assert not [finding for finding in world.check() if finding.check == 'normalization']
