@@ -41,13 +41,24 @@ def is_whole(path: Path) -> bool:
 def discard(path: Path) -> bool:
     """Rename a result that is not whole to ``<name>.broken``, so that it is made again.
 
+    A training without any whole checkpoint would refuse to resume; it is started from the beginning.
+
     Returns:
         Whether there was such a file.
     """
     if is_whole(path) or not path.exists():
         return False
-    path.replace(path.with_name(f'{path.name}.broken'))
+    _set_aside(path)
+    checkpoints = list(path.parent.glob('*.pth')) if path.suffix == '.pth' else []
+    if path.suffix == '.pth' and not any(is_whole(other) for other in checkpoints):
+        for other in checkpoints:
+            _set_aside(other)
+        (path.parent / 'last_checkpoint').unlink(missing_ok=True)
     return True
+
+
+def _set_aside(path: Path) -> None:
+    path.replace(path.with_name(f'{path.name}.broken'))
 
 
 def _requeue_if_preempted() -> None:

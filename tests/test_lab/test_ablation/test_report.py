@@ -26,8 +26,10 @@ from mmpose_ext.lab.ablation.report.images import draw_differences
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = 'dark_report_synthetic'
-BIASED, UNBIASED = (f'dark/dark_res18_1xb32-10e_synthetic-128x96{part}.py' for part in ('_biased-dark', ''))
+LEAF = 'dark/dark_res18_1xb32-10e_synthetic-128x96.py'
 DECODER = 'model.head.decoder'
+BIASED = dict(config=dict(synthetic=LEAF), options={f'{DECODER}.encoding': 'biased'})
+UNBIASED = dict(config=dict(synthetic=LEAF))
 # COCO AP of seeds 0, 1, 2 in the unit of the log
 AP = {
     'argmax': [0.40, 0.42, 0.44],
@@ -43,7 +45,7 @@ TABLE = dict(
     order_by='AP',
     scale=100,
     note='A note.',
-    stages=dict(biased=dict(config=dict(synthetic=BIASED)), unbiased=dict(config=dict(synthetic=UNBIASED))),
+    stages=dict(biased=BIASED, unbiased=UNBIASED),
     rows=[
         dict(
             name='argmax', stage='biased', options={'model.head.decoder.decoding': 'argmax'}, paper=dict(AP=60.0, AR=65)
@@ -173,7 +175,7 @@ def test_images_are_of_the_extreme_rows_and_the_largest_differences(results, out
 
 
 def test_images_that_cannot_be_read_are_counted(plan, out, tmp_path):
-    config = Config.fromfile(config_path(BIASED))
+    config = Config.fromfile(config_path(LEAF))
     files = [Path(plan.tests[row, 0].output).with_name('predictions.pkl') for row in ('blurred', 'dark')]
     people = pickle.loads(files[0].read_bytes())
     people[2]['img_path'] = 'gone.png'
@@ -187,7 +189,7 @@ def test_images_that_cannot_be_read_are_counted(plan, out, tmp_path):
 
 
 def test_state_of_a_row_follows_its_training(plan, tmp_path):
-    fresh = make_plan(plan.table, 'synthetic', 1, tmp_path)
+    fresh = make_plan(Table.from_dict('dark/report', TABLE), 'synthetic', 1, tmp_path)
     folder = Path(fresh.trainings['biased', 0].output).parent
     folder.mkdir()
     (folder / 'job.log').write_text('Epoch(train) [1][20/93]\n')
@@ -204,17 +206,22 @@ def test_state_of_a_row_follows_its_training(plan, tmp_path):
 def test_earlier_results_are_not_replaced_by_nothing(plan, out, tmp_path):
     shutil.copy(out / f'{NAME}.json', tmp_path)
     before = (tmp_path / f'{NAME}.json').read_text()
-    assert report_table(make_plan(plan.table, 'synthetic', 3, tmp_path), tmp_path, ROOT, speed=False) is None
+    assert (
+        report_table(
+            make_plan(Table.from_dict('dark/report', TABLE), 'synthetic', 3, tmp_path), tmp_path, ROOT, speed=False
+        )
+        is None
+    )
     assert (tmp_path / f'{NAME}.json').read_text() == before
 
 
 TEACHER = 'model.backbone.init_cfg.checkpoint'  # a part of the model that is loaded
 BUILT_ON_OTHERS = dict(
     stages=dict(
-        biased=dict(config=dict(synthetic=BIASED)),
-        teacher=dict(config=dict(synthetic=UNBIASED), shared=True),
+        biased=BIASED,
+        teacher=dict(UNBIASED, shared=True),
         student=dict(
-            config=dict(synthetic=BIASED),
+            config=dict(synthetic=LEAF),
             options={'model.backbone.init_cfg.type': 'Pretrained', 'model.backbone.init_cfg.prefix': 'backbone.'},
             uses={'load_from': 'biased', TEACHER: 'teacher'},
         ),

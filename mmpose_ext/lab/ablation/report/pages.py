@@ -19,6 +19,8 @@ from .view import failures, order_counts, order_lines, order_sentence, table_vie
 __all__ = ['render_pages']
 
 _MAX_IMAGE_BYTES = 2_000_000
+# code, and the space before a word that would begin a heading, a quote or a list if it began a line
+_UNBROKEN = re.compile(r'\\.|`[^`]*`| (?=[#>+=-]|\d+[.)])')
 _MARKDOWN = re.compile(r'[\\*\[\]|`~]|(?<!\w)_|_(?!\w)')
 
 
@@ -56,7 +58,9 @@ def _wrap(markdown: str, width: int = 116) -> str:
             continue
         item = re.match(r'(?:- |\d+\. )?', line)
         indent = ' ' * (item.end() if item else 0)
-        lines += textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        line = _UNBROKEN.sub(lambda found: found[0].replace(' ', '\0'), line)
+        parts = textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        lines += [part.replace('\0', ' ') for part in parts]
     return '\n'.join(lines) + '\n'
 
 
