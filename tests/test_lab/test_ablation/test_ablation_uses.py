@@ -72,7 +72,7 @@ def folders(content: Table, **arguments: Any) -> dict[str, str]:
             dict(first=dict(uses={'load_from': 'nobody'})),
             r"'load_from in uses of stage \"first\"' of table a/b must be one of \['student', .*\], got 'nobody'",
         ),
-        (dict(first=dict(uses={'load_from': ['middle']})), r"'uses of stage .* keys to stages.*, got {'load_from': \['middle'\]}"),
+        (dict(first=dict(uses={'load_from': ['middle']})), r"'uses of .* to stages.*, got {'load_from': \['middle'\]}"),
         (dict(middle=dict(uses={LR: 'first'})), rf"'uses of stage \"middle\"' .* other keys .*, got \['{LR}'\]"),
         (dict(first=dict(uses={'load_from': 'first'})), r"'uses of .* without a circle, got 'first -> first'"),
         (
