@@ -38,7 +38,7 @@ class CocoFile:
             box: [left, top, width, height] of the crop.
         """
         number = len(self.images) + 1
-        entry = dict(id=number, file_name=file_name, width=int(size[0]), height=int(size[1]))
+        entry: dict[str, int | str] = dict(id=number, file_name=file_name, width=int(size[0]), height=int(size[1]))
         image = self.images.setdefault(file_name, entry)
         labeled = flags > 0
         extent = np.ptp(points[labeled], axis=0) if labeled.any() else np.zeros(2)
