@@ -18,7 +18,7 @@ from mmpose_ext.functional import (
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-from .base import Encoded, KeypointCodec, Keypoints, MapFormat, check_sigma, one_tensor
+from .keypoint_codec import Encoded, KeypointCodec, Keypoints, MapFormat, check_sigma, one_tensor
 from .maxima import refined_maxima
 
 __all__ = ['DarkHeatmap']

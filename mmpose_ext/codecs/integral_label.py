@@ -22,7 +22,7 @@ from mmpose_ext.functional import (
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-from .base import Encoded, Keypoints, MapFormat, check_sigma, one_tensor
+from .keypoint_codec import Encoded, Keypoints, MapFormat, check_sigma, one_tensor
 from .maxima import refined_maxima
 from .regression_label import RegressionLabel
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmpose_ext.functional import input_to_normalized, normalized_to_input
 
-from .base import Encoded, KeypointCodec, Keypoints, MapFormat
+from .keypoint_codec import Encoded, KeypointCodec, Keypoints, MapFormat
 
 __all__ = ['MMPoseCodec', 'keypoint_codec']
 

@@ -16,7 +16,7 @@ from mmpose_ext.functional import (
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-from .base import Encoded, KeypointCodec, Keypoints, keypoint_axes
+from .keypoint_codec import Encoded, KeypointCodec, Keypoints, keypoint_axes
 
 __all__ = ['RegressionLabel']
 

@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from .body_skeleton import COCO_JOINTS, COCO_SKELETON
 from .mesh import body_mesh
 from .person import Person
 from .render import Rendered
 from .scene_camera import SceneCamera
-from .skeleton import COCO_JOINTS, COCO_SKELETON
 
 __all__ = ['CATEGORY', 'annotate', 'camera_entry', 'joint_visibility']
 

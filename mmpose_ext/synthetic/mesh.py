@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .body_parts import DECALS, PARTS, Decal, Part
-from .skeleton import BONES, BodyShape, Posture, rest_origins
+from .body_skeleton import BONES, BodyShape, Posture, rest_origins
 
 __all__ = ['BodyMesh', 'body_mesh', 'pose_vertices']
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .appearance import Appearance, sample_appearance
+from .body_skeleton import BODY_PARENTS, BodyShape, coco_joints, sample_shape
 from .mesh import body_mesh, pose_vertices
 from .poses import Pose, sample_pose
 from .scene_camera import BODY_TO_WORLD
-from .skeleton import BODY_PARENTS, BodyShape, coco_joints, sample_shape
 
 __all__ = ['Body', 'Person', 'place', 'sample_body', 'turn_matrix']
 

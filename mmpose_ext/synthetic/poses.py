@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .skeleton import BONES, BodyShape, Posture, forward_kinematics
+from .body_skeleton import BONES, BodyShape, Posture, forward_kinematics
 
 __all__ = ['JOINT_LIMITS', 'POSE_KINDS', 'Pose', 'sample_pose']
 

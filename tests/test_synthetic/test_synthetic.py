@@ -14,8 +14,9 @@ from pycocotools import mask as coco_mask
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
+from mmpose_ext.synthetic import body_skeleton as skeleton
 from mmpose_ext.synthetic import dataset as api
-from mmpose_ext.synthetic import poses, scene, skeleton
+from mmpose_ext.synthetic import poses, scene
 from mmpose_ext.synthetic.appearance import sample_appearance
 from mmpose_ext.synthetic.background import sample_room
 from mmpose_ext.synthetic.coco_annotations import annotate, joint_visibility

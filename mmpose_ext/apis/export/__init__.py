@@ -2,6 +2,6 @@
 
 from .comparison import ExportReport
 from .graph import PoseGraph, export_program
-from .main import export_model
+from .model_export import export_model
 
 __all__ = ['ExportReport', 'PoseGraph', 'export_model', 'export_program']

@@ -1,7 +1,7 @@
 """From a checkpoint to keypoints: images, videos and cameras in, people out."""
 
-from .main import predict
-from .results import FramePeople
+from .result_files import FramePeople
 from .run import Prediction
+from .source_prediction import predict
 
 __all__ = ['FramePeople', 'Prediction', 'predict']

@@ -19,7 +19,7 @@ from mmpose_ext.runtime.sources import Frame, ImageSource, VideoSource
 
 from .box_files import BoxFile
 from .pose_model import PoseModel
-from .results import FramePeople, Journal, write_coco, write_video_json
+from .result_files import FramePeople, Journal, write_coco, write_video_json
 
 __all__ = ['BoxFinder', 'Prediction', 'Tracker', 'run_prediction']
 

@@ -5,16 +5,16 @@ from mmpose.utils.typing import ConfigType
 
 from mmpose_ext.lab.matlab import read_variable
 
+from .annotated_people import check_duplicates, check_filter
 from .boxes import check_areas, check_boxes
 from .detections import check_bbox_file, check_head_boxes
 from .files import check_file, is_remote, read_json
+from .finding_list import Report
 from .joints import check_converters, check_joint_count, check_joint_names, check_left_right, converted_joints
 from .keypoints import check_keypoints, check_visibility
 from .metainfo import check_metainfo
-from .people import check_duplicates, check_filter
 from .pipeline import uses_weights
 from .records import Records
-from .report import Report
 from .source import Source, extra_files
 
 __all__ = ['check_annotations', 'check_extra_files', 'check_joints']

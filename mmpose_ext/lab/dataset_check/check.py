@@ -21,12 +21,12 @@ from .annotations import check_annotations, check_extra_files, check_joints
 from .codec import build_codec, check_codec
 from .depth_range import check_depths
 from .evaluators import all_metrics, check_evaluator, metrics_of, uses_area
+from .finding_list import Report
 from .findings import Finding, describe_error
 from .image_files import ImageFiles, check_overlap
 from .joints import check_joint_count
 from .model import build_model, check_loss, check_normalization, check_scores
 from .pipeline import check_pipeline, innermost_head, is_mmposes, predicted_joints, type_name
-from .report import Report
 from .samples import Item, check_crops, draw_samples, joints_of, pack_joints
 from .source import Source, SourceConfig, look_at_images, open_source, read_file, read_people, source_configs
 

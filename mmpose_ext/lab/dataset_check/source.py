@@ -15,12 +15,12 @@ from mmpose_ext.registry import DATASETS, TRANSFORMS
 
 from .coco_file import check_coco_file
 from .files import check_file, is_remote, read_json
+from .finding_list import Report
 from .image_files import ImageFiles, check_images, open_images
 from .metainfo import check_metainfo
 from .mpii_file import check_mpii_file
 from .pipeline import registered, type_name, uses_weights
 from .records import Records, from_coco, from_mpii, from_samples
-from .report import Report
 
 __all__ = [
     'Source',

@@ -25,7 +25,7 @@ from mmpose_ext.lab.dataset_check.samples import pack_joints
 from mmpose_ext.lab.dataset_check.source import source_configs
 from mmpose_ext.registry import DATASETS, KEYPOINT_CODECS
 
-from .drawing import draw_skeleton, enlarge, overlay_map, to_rgb, with_title
+from .overlays import draw_skeleton, enlarge, overlay_map, to_rgb, with_title
 
 __all__ = ['MODES', 'PHASES', 'browse']
 

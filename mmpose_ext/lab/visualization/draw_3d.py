@@ -17,7 +17,7 @@ from mmpose_ext.evaluation.camera_mpjpe import camera_points
 from mmpose_ext.functional import align_similarity, find_root, root_relative
 from mmpose_ext.registry import DATASETS
 
-from .skeleton import SIDE_COLORS, Skeleton, side_of_link, skeleton_of
+from .dataset_skeleton import SIDE_COLORS, Skeleton, side_of_link, skeleton_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from mmpose_ext.models.utils import Targets, labeled_joints
 from mmpose_ext.registry import MODELS
 
 from .heads import DistilledHead, distilled_head
-from .joints import Metainfo, joints_of, match_joints, named_metainfo
+from .joint_matching import Metainfo, joints_of, match_joints, named_metainfo
 from .teacher import Teacher
 
 __all__ = ['PoseDistiller']

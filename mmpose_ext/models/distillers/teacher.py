@@ -19,8 +19,8 @@ from mmpose_ext.models.heads import Features, Samples
 from mmpose_ext.registry import MODELS
 
 from .heads import DistilledHead, distilled_head
-from .images import TeacherImages
-from .joints import Metainfo, dataset_metainfo, joints_of, named_metainfo
+from .joint_matching import Metainfo, dataset_metainfo, joints_of, named_metainfo
+from .teacher_images import TeacherImages
 
 __all__ = ['Teacher']
 

@@ -1,6 +1,6 @@
 """Heads: layers, losses and, through the codec they own, targets and predictions."""
 
-from .base import BaseHead
+from .base_head import BaseHead
 from .heatmap_head import HeatmapHead
 from .integral_head import IntegralHead
 from .integral_head_3d import IntegralHead3D

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmpose_ext.models.layers import map_layers
 
-from .base import BaseHead
+from .base_head import BaseHead
 from .step import Features, OutputT, Targets
 
 __all__ = ['ONE_BY_ONE', 'MapHead', 'check_map_size', 'map_init_cfg']

@@ -12,7 +12,7 @@ from mmpose_ext.functional import check_shape
 from mmpose_ext.models.utils import Targets, gather_stage_targets
 from mmpose_ext.registry import MODELS
 
-from .base import BaseHead
+from .base_head import BaseHead
 from .map_head import MapHead
 from .step import AdjustTargets, Features, Samples, StageMaps
 

@@ -12,7 +12,7 @@ from mmpose_ext.functional import check_choice
 from mmpose_ext.models.utils import Targets, average_keypoints, axis_weights, mask_joints, needed_targets
 from mmpose_ext.registry import MODELS
 
-from .base import BaseHead
+from .base_head import BaseHead
 from .step import Features
 
 __all__ = ['RegressionHead']

@@ -16,7 +16,7 @@ from mmpose_ext.models.losses import RLELoss
 from mmpose_ext.models.utils import Targets, average_keypoints, axis_weights, mask_joints, needed_targets
 from mmpose_ext.registry import MODELS
 
-from .base import BaseHead
+from .base_head import BaseHead
 from .map_head import map_init_cfg
 from .regression_head import pooled
 from .step import Features

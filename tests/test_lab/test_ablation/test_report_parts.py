@@ -16,7 +16,7 @@ from mmengine.config import Config
 
 from mmpose_ext.config import config_path
 from mmpose_ext.lab.ablation.report import curves, images, predictions, speed, stats, view
-from mmpose_ext.lab.visualization.skeleton import skeleton_of
+from mmpose_ext.lab.visualization.dataset_skeleton import skeleton_of
 
 CONFIG = 'dark/dark_res18_1xb32-10e_synthetic-128x96.py'
 

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from mmpose_ext.lab.dataset_check import Finding
+from mmpose_ext.lab.dataset_check.annotated_people import check_duplicates
 from mmpose_ext.lab.dataset_check.coco_file import check_coco_file
 from mmpose_ext.lab.dataset_check.detections import check_bbox_file
 from mmpose_ext.lab.dataset_check.files import read_json
+from mmpose_ext.lab.dataset_check.finding_list import Report
 from mmpose_ext.lab.dataset_check.identifiers import check_ids
 from mmpose_ext.lab.dataset_check.image_files import check_images, open_images
 from mmpose_ext.lab.dataset_check.keypoints import check_visibility
 from mmpose_ext.lab.dataset_check.mpii_file import check_mpii_file
-from mmpose_ext.lab.dataset_check.people import check_duplicates
 from mmpose_ext.lab.dataset_check.pipeline import check_pipeline, predicted_joints
 from mmpose_ext.lab.dataset_check.records import from_coco, is_labeled
-from mmpose_ext.lab.dataset_check.report import Report
 
 
 def coco(people: int = 4, joints: int = 5) -> dict:

@@ -10,7 +10,7 @@ import pytest
 
 from mmpose_ext.functional import gaussian_targets
 from mmpose_ext.lab.visualization.browse import browse
-from mmpose_ext.lab.visualization.drawing import overlay_map
+from mmpose_ext.lab.visualization.overlays import overlay_map
 
 GREEN, ORANGE = (0, 255, 0), (255, 128, 0)  # COCO's left and right
 

@@ -16,8 +16,8 @@ from mmpose.registry import DATASETS, MODELS
 
 from mmpose_ext import config_path
 from mmpose_ext.lab.visualization.browse import browse
+from mmpose_ext.lab.visualization.dataset_skeleton import skeleton_of
 from mmpose_ext.lab.visualization.draw_3d import draw_3d, draw_person
-from mmpose_ext.lab.visualization.skeleton import skeleton_of
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 ROOT = Path(__file__).resolve().parents[3]
