@@ -134,6 +134,10 @@ def test_writes_only_below_the_repository(machine: Machine) -> None:
     assert {path.name for path in machine.repository.iterdir() if path.name.startswith('.')} == {'.venv', '.cache'}
 
 
+def test_the_whole_suite_is_shared_among_processes(machine: Machine) -> None:
+    assert re.search(r'ran: -m pytest -n [1-9]\d* --dist loadfile\n$', machine.run(script='run_tests.sh').stdout)
+
+
 def test_run_tests_hands_its_arguments_to_pytest(machine: Machine) -> None:
     assert machine.run('-k', 'dark', script='run_tests.sh').stdout.endswith('ran: -m pytest -k dark\n')
 
