@@ -35,9 +35,9 @@ DARK, INTEGRAL, RLE = (
 )
 
 NAME = re.compile(
-    r'(?P<method>[a-z]+)_(?P<backbone>res\d+|hrnet-w\d+|(hourglass-)?\d+x\d+)_'
+    r'(?P<method>[a-z]+)_(?P<backbone>res\d+|hrnet-w\d+|efficientnet-lite\d|(hourglass-)?\d+x\d+)_'
     r'(?P<processes>\d+)xb(?P<batch>\d+)-(?P<epochs>\d+)e_'
-    r'(?P<data>coco|mpii|synthetic|freihand|wflw|ap10k|flic|lsp|(synthetic3d|h36m)(-(2d|mpii))?)-'
+    r'(?P<data>coco|mpii|synthetic|freihand|wflw|ap10k|flic|lspet|lsp|(synthetic3d|h36m)(-(2d|mpii))?)-'
     r'(?P<height>\d+)x(?P<width>\d+)(_(?P<variant>.+))?'
 )
 VARIANTS = dict(
@@ -59,6 +59,7 @@ DATA_SETS = dict(
     ap10k='AP10KDataset',
     flic='mmpose_ext.FlicDataset',
     lsp='mmpose_ext.LspDataset',
+    lspet='mmpose_ext.LspDataset',
     h36m='mmpose_ext.Human36mImageDataset',
 ) | dict.fromkeys(('h36m-mpii', 'synthetic3d', 'synthetic3d-2d'), 'CombinedDataset')
 
@@ -156,6 +157,9 @@ def narrow(cfg: Config) -> None:
         deconvolutions.deconv_out_channels = (8,) * len(deconvolutions.get('deconv_out_channels', (256,) * 3))
     if backbone.type == 'mmpose_ext.StackedHourglass':
         backbone.update(feat_channels=8, stem_channels=(4, 8, 8))
+    elif backbone.type == 'mmpose_ext.TimmBackbone':
+        backbone.update(model_name='test_efficientnet', checkpoint=None)
+        head.in_channels = 48
     elif backbone.type == 'HRNet':
         for stage in backbone.extra.values():
             widths = [8 * 2**branch for branch in range(stage.num_branches)]
@@ -225,6 +229,11 @@ def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
     elif match := re.search(r'(\d+)x(\d+)$', name['backbone']):
         assert backbone.type == 'mmpose_ext.StackedHourglass'
         assert (backbone.num_stacks, backbone.get('feat_channels', 256)) == (int(match[1]), int(match[2]))
+    elif name['backbone'].startswith('efficientnet'):
+        assert (backbone.type, backbone.model_name.removeprefix('tf_')) == (
+            'mmpose_ext.TimmBackbone',
+            name['backbone'].replace('-', '_'),
+        )
     else:
         width = int(name['backbone'].removeprefix('hrnet-w'))
         assert backbone.type == 'HRNet'
@@ -233,7 +242,7 @@ def test_name_says_what_is_inside(leaf: Path, mmpose_scope: None) -> None:
     assert cfg.auto_scale_lr.base_batch_size == name['processes'] * name['batch']
     assert cfg.train_cfg.max_epochs == name['epochs']
     assert cfg.train_dataloader.dataset.type == DATA_SETS[name['data']]
-    assert re.split('3d|-', name['data'])[0] in cfg.data_root
+    assert re.split('3d|-', name['data'])[0].replace('lspet', 'lsp') in cfg.data_root
     assert tuple(codec.input_size) == (name['width'], name['height'])
 
 
@@ -266,6 +275,16 @@ def test_leaf_is_short_and_survives_a_dump(leaf: Path, tmp_path: Path) -> None:
     assert Config.fromfile(tmp_path / 'dumped.py').to_dict() == cfg.to_dict()
 
 
+@pytest.mark.parametrize(
+    'leaf',
+    [leaf for leaf in LEAVES if load(leaf).model.backbone.type.endswith('TimmBackbone')],
+    ids=lambda leaf: leaf.stem,
+)
+def test_images_are_normalized_as_the_weights_of_timm_expect(leaf: Path, mmpose_scope: None) -> None:
+    model = load(leaf).model
+    assert MODELS.build(model.backbone).preprocessor_mismatch(model.data_preprocessor) is None
+
+
 # ---------------------------------------------------------------------------------------------
 # DARK
 
@@ -277,7 +296,9 @@ def test_darks_name_says_which_codec_is_inside(leaf: Path, mmpose_scope: None) -
     assert codec.decoding == (name['decoding'] or 'dark')
 
 
-@pytest.mark.parametrize('leaf', [leaf for leaf in DARK if 'synthetic' not in leaf.stem], ids=lambda leaf: leaf.stem)
+@pytest.mark.parametrize(
+    'leaf', [leaf for leaf in DARK if parse(leaf)['data'] in ('coco', 'mpii')], ids=lambda leaf: leaf.stem
+)
 def test_darks_recipe_is_the_papers(leaf: Path) -> None:
     name, cfg = parse(leaf), load(leaf)
     sigma, kernel, batch, epochs, milestones, scale, rotation, half_body = RECIPE[
@@ -583,6 +604,7 @@ def test_base_files_are_named_apart_from_mmposes() -> None:
         ('COCO_ROOT', 'dark/dark_hrnet-w32_2xb64-210e_coco-128x96'),
         ('MPII_ROOT', 'dark/dark_hrnet-w32_4xb32-210e_mpii-256x256'),
         ('SYNTHETIC_ROOT', 'dark/dark_res18_1xb32-10e_synthetic-128x96'),
+        ('LSP_ROOT', 'dark/dark_efficientnet-lite0_1xb32-6e_lspet-128x128'),
         ('SYNTHETIC_ROOT', 'integral/integral_res18_1xb32-10e_synthetic-128x96'),
         ('COCO_ROOT', 'rle/rle_res50_8xb32-270e_coco-256x192'),
         ('SYNTHETIC_ROOT', 'rle/rle_res18_1xb32-10e_synthetic-128x96'),
