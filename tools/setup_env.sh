@@ -28,7 +28,7 @@ PINS=requirements/pinned
 STAMPS=$VENV/stamps
 LOGS=$VENV/logs
 CACHE=$ROOT/.cache
-STEP_NAMES='venv build stack mmcv libraries xtcocotools dev package ready'
+STEP_NAMES='venv build libraries stack mmcv xtcocotools dev package ready'
 MMCV_OBJECTS=78 # of mmcv 2.1.0 without CUDA
 DISK_GB=9
 # shellcheck source=tools/env/checks.sh
@@ -113,8 +113,6 @@ compiled_steps() {
 }
 
 other_steps() {
-    step libraries "$libraries_print" "Libraries ($(pin mmengine), $(pin mmdet), $(pin mmpose))" progress_pip \
-        pip_install --no-deps -r $PINS/libraries.txt
     step xtcocotools "$compiled_print" "$(pin xtcocotools), compiled once" progress_pip install_xtcocotools
     step dev "$dev_print" 'Test tools, mim, Snakemake and Sphinx' progress_pip \
         pip_install --no-deps -r $PINS/dev.txt -r $PINS/mim.txt -r $PINS/ablation.txt -r $PINS/docs.txt
@@ -151,9 +149,12 @@ build_environment() {
     export PATH=$VENV/bin:$PATH
     step build "$build_print" 'Build tools (setuptools, ninja, cython)' progress_pip \
         pip_install -r $PINS/build.txt
+    step libraries "$libraries_print" "Libraries ($(pin mmengine), $(pin mmdet), $(pin mmpose))" progress_pip \
+        pip_install --no-deps -r $PINS/libraries.txt
     step stack "$stack_print" "$(grep '^torch==' $PINS/stack-$STACK.txt) with its CUDA libraries (2 to 3 GB)" \
         progress_pip pip_install -c $PINS/libraries.txt -r $PINS/stack-$STACK.txt
-    side_by_side compiled_steps other_steps # downloads fill the time in which a compiler waits for another one
+    # `import mmcv.ops`, the test of a wheel from pip's cache, needs the libraries and torch; the rest can wait beside it
+    side_by_side compiled_steps other_steps
     step ready "$ready_print" 'Test: imports, and two operators of mmcv' progress_pip run_python tools/env/check_stack.py
     rm -rf "$TMPDIR"
     summary
