@@ -86,8 +86,8 @@ class RegressionLabel(KeypointCodec):
             normalized: Whether to leave the coordinates normalized.
 
         Returns:
-            Keypoints, float32. One with a coordinate or a score that is not finite is 0 on all axes, with the score 0
-            and, where there are sigmas, the sigma 0.
+            Keypoints, float32. One with a coordinate, a score or a sigma that is not finite is 0 on all axes, with the
+            score 0 and, where there are sigmas, the sigma 0.
 
         Raises:
             ValueError: If a shape differs.
@@ -98,6 +98,7 @@ class RegressionLabel(KeypointCodec):
             sigmas = None if sigmas is None else self._to_input(sigmas, root=0.0)
         known = points.isfinite().all(-1) & scores.isfinite()
         if sigmas is not None:
+            known = known & sigmas.isfinite().all(-1)
             sigmas = torch.where(known[..., None], sigmas, 0.0)
         return Keypoints(torch.where(known[..., None], points, 0.0), torch.where(known, scores, 0.0), sigmas)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mmpose import registry as mmpose_registry
 from mmpose.codecs import RegressionLabel as MMPoseLabel
 
-from mmpose_ext.codecs import RegressionLabel
+from mmpose_ext.codecs import Keypoints, RegressionLabel
 
 INPUT = (192, 256)
 CONFIG = dict(type='mmpose_ext.RegressionLabel', input_size=INPUT)
@@ -266,3 +266,13 @@ def test_encoding_does_not_wait_for_the_gpu():
     expected = codec.encode_batch(torch.from_numpy(keypoints), torch.from_numpy(visible))
     for name, values in expected.items():
         np.testing.assert_allclose(encoded[name].cpu(), values, atol=1e-6)
+
+
+@pytest.mark.parametrize('bad', [float('nan'), float('inf')])
+def test_a_keypoint_with_a_sigma_that_is_not_finite_is_not_found(bad):
+    points, scores, sigmas = torch.full((1, 3, 2), 0.5), torch.ones(1, 3), torch.full((1, 3, 2), 0.25)
+    sigmas[0, 1, 0] = bad
+    found = RegressionLabel((96, 128)).decode_tensors(Keypoints(points, scores, sigmas))
+    assert found.points[0].tolist() == [[48, 64], [0, 0], [48, 64]]
+    assert found.scores[0].tolist() == [1, 0, 1]
+    assert found.sigmas[0].tolist() == [[24, 32], [0, 0], [24, 32]]
