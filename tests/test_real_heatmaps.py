@@ -132,7 +132,7 @@ def fitted_width(heatmap: np.ndarray) -> float:
 
 
 def test_modulation_helps_narrow_peaks_and_harms_wide_ones(real: Arrays) -> None:
-    """On these maps a wide peak is one of several candidates, which a kernel mixes; a narrow one is a sure joint."""
+    """On these maps a wide peak belongs to an unsure joint, a narrow one to a sure one."""
     plain, modulated = (errors(decoded(real['heatmaps'], 'dark', kernel), real) for kernel in (None, 11))
     known = ~np.isnan(plain)
     maps = real['heatmaps'].astype(np.float64)[known]
