@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmpose_ext.functional import weighted_reduce
+from mmpose_ext.functional import mask_gradient, weighted_reduce
 
 NAN, INF = float('nan'), float('inf')
 every_reduction = pytest.mark.parametrize('reduction', ['valid', 'batch', 'all'])
@@ -107,3 +107,17 @@ def test_an_axis_without_weight_reaches_neither_value_nor_gradient(reduction):
     weighted_reduce(values, torch.tensor([[[1.0, 1.0, 0.0]]]), reduction).backward()
     assert values.grad[0, 0, 0] == values.grad[0, 0, 1] > 0
     assert values.grad[0, 0, 2] == 0
+
+
+@pytest.mark.parametrize('bad', [0.0, -2.5, float('nan'), float('inf')])
+@pytest.mark.parametrize('shape', [(3, 2), (3, 2, 1), (3, 2, 4), (3, 1)])
+def test_the_gradient_of_joints_without_weight_is_zero(shape, bad):
+    weights = torch.ones(shape)
+    weights[1, 0], weights[2] = 0.0, -1.0
+    counted = (weights.reshape(*shape, *(1,) * (4 - len(shape))) > 0).expand(3, 2, 4, 5)
+    incoming = torch.where(counted, torch.randn(3, 2, 4, 5), bad)
+    output = torch.randn(3, 2, 4, 5, requires_grad=True)
+    masked = mask_gradient(output, weights)
+    assert torch.equal(masked, output)
+    masked.backward(incoming)
+    assert torch.equal(output.grad, torch.where(counted, incoming, 0.0))
