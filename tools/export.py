@@ -2,7 +2,7 @@
 
   python tools/export.py CONFIG CHECKPOINT --out model.onnx --images photographs/
 
-Exit status: 0, or 1 if the keypoints of the exported model are too far from those of torch.
+Exit status: 0; 1 if the keypoints of the exported model are too far from those of torch; 2 if an argument is wrong.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> int:
             boxes=arguments.boxes,
             tolerance=arguments.tolerance,
         )
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     print(f'wrote {report.path}')

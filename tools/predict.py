@@ -3,7 +3,8 @@
   python tools/predict.py photographs/ --model CONFIG --weights CHECKPOINT.pth --detector DETECTOR.py DETECTOR.pth
   python tools/predict.py video.mp4 --weights model.onnx --detector human --track
 
-Exit status: 0, or 3 if some images could not be read (they are named and skipped), or 130 after Ctrl-C.
+Exit status: 0; 2 if an argument is wrong or the results cannot be written; 3 if some images could not be read (they
+are named and skipped); 130 after Ctrl-C.
 """
 
 import argparse
@@ -68,9 +69,12 @@ def main() -> int:
             resume=arguments.resume,
             progress=not arguments.quiet,
         )
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print('interrupted before the first image', file=sys.stderr)
+        return 130
     print(result.summary())
     print(f'results: {arguments.out_dir}')
     return result.exit_code

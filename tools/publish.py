@@ -14,7 +14,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         path = publish(arguments.checkpoint, arguments.out)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     print(f'{path} ({path.stat().st_size / 1e6:.2f} MB)')

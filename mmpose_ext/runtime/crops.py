@@ -67,7 +67,7 @@ def usable_boxes(boxes: np.ndarray, image_size: Sequence[int]) -> tuple[np.ndarr
     """Tell the boxes that show a part of the image from those that cannot be cropped.
 
     Args:
-        boxes: (N, 4), x1, y1, x2, y2 in pixels.
+        boxes: (N, 4) x1, y1, x2, y2 in pixels, or (N, 5) with a score, which must be a number, too.
         image_size: (w, h) of the image in pixels.
 
     Returns:
@@ -75,8 +75,8 @@ def usable_boxes(boxes: np.ndarray, image_size: Sequence[int]) -> tuple[np.ndarr
     """
     width, height = image_size
     usable, problems = [], []
-    for index, box in enumerate(np.asarray(boxes, np.float64).reshape(-1, 4)):
-        x1, y1, x2, y2 = box
+    for index, box in enumerate(np.asarray(boxes, np.float64)):
+        x1, y1, x2, y2 = box[:4]
         text = f'box {index} ({", ".join(f"{side:g}" for side in box)})'
         if not np.isfinite(box).all():
             problems.append(f'{text} is not finite')

@@ -93,7 +93,7 @@ class OnnxPoseModel:
         """
         kept, regions, crops, notes = [], [], [], []
         for image, array in zip(images, boxes, strict=True):
-            usable, problems = usable_boxes(array[:, :4], image.shape[1::-1])
+            usable, problems = usable_boxes(array, image.shape[1::-1])
             notes.append(tuple(problems))
             kept.append(array[usable])
             centers, sizes = boxes_to_regions(kept[-1][:, :4], self.crop)

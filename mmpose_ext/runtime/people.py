@@ -77,17 +77,20 @@ class People:
 
         Returns:
             For each person ``keypoints`` (x, y, score for each joint), ``score``, ``bbox`` (x, y, w, h), ``area`` and,
-            where there are any, ``keypoint_sigmas``, ``keypoint_depths`` and ``track_id``.
+            where there are any, ``keypoint_sigmas``, ``keypoint_depths`` and ``track_id``. A joint that is not finite
+            is (0, 0, 0).
         """
         entries = []
         for person in range(len(self)):
             x1, y1, x2, y2 = (float(side) for side in self.boxes[person])
             triples = np.column_stack((self.keypoints[person, :, :2], self.scores[person]))
+            # json has no NaN; COCO's joint without a place is (0, 0, 0)
+            triples[~np.isfinite(triples).all(-1)] = 0
             entry: dict[str, object] = dict(
                 image_id=image_id,
                 category_id=category_id,
                 keypoints=_rounded(triples.ravel()),
-                score=float(self.instance_scores[person]),
+                score=float(np.nan_to_num(self.instance_scores[person], nan=0.0, posinf=0.0, neginf=0.0)),
                 bbox=_rounded(np.array([x1, y1, x2 - x1, y2 - y1])),
                 area=round((x2 - x1) * (y2 - y1), 3),
             )
@@ -128,5 +131,5 @@ class People:
 
 
 def _rounded(values: np.ndarray) -> list[float]:
-    """Numbers with three decimals: a thousandth of a pixel is below what any model tells."""
-    return [round(float(value), 3) for value in values]
+    """Numbers with three decimals, a thousandth of a pixel; json has no place for those that are not finite: 0."""
+    return [round(float(value), 3) for value in np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)]

@@ -20,7 +20,23 @@ __all__ = [
 ]
 
 IMAGE_SUFFIXES = frozenset(
-    ['.avif', '.bmp', '.jpe', '.jpeg', '.jpg', '.jp2', '.pbm', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp']
+    [
+        '.avif',
+        '.bmp',
+        '.heic',
+        '.heif',
+        '.jpe',
+        '.jpeg',
+        '.jpg',
+        '.jp2',
+        '.pbm',
+        '.pgm',
+        '.png',
+        '.ppm',
+        '.tif',
+        '.tiff',
+        '.webp',
+    ]
 )
 VIDEO_SUFFIXES = frozenset(['.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv'])
 _STREAMS = ('http://', 'https://', 'rtmp://', 'rtsp://', 'udp://')
@@ -104,6 +120,13 @@ class ImageSource:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the images: their files, or 'array 0', 'array 1' and so on."""
+        return [
+            f'array {index}' if isinstance(item, np.ndarray) else str(item) for index, item in enumerate(self.images)
+        ]
+
     def __iter__(self) -> Iterator[Frame]:
         return self.frames()
 
@@ -133,7 +156,8 @@ class VideoSource:
     def __init__(self, name: str | int) -> None:
         self.name = name
         video = self._open()
-        self.rate = video.get(cv2.CAP_PROP_FPS) or 30.0
+        rate = video.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if np.isfinite(rate) and rate > 0 else 30.0
         self.size = (int(video.get(cv2.CAP_PROP_FRAME_WIDTH)), int(video.get(cv2.CAP_PROP_FRAME_HEIGHT)))
         live = isinstance(name, int) or str(name).startswith(_STREAMS)
         self._count = 0 if live else max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))

@@ -72,9 +72,11 @@ def test_every_image_has_its_entry_and_problems_are_named(trained, images, box_f
     assert result.exit_code == 3
     assert len(result.problems) == 1
     assert '000000000008.jpg' in result.problems[0]
-    assert len(result.notes) == 1
-    assert 'box 1' in result.notes[0]
-    assert 'outside' in result.notes[0]
+    assert len(result.notes) == 2
+    assert '000000000008.png: ' in result.notes[0]
+    assert 'does not have this image' in result.notes[0]
+    assert 'box 1' in result.notes[1]
+    assert 'outside' in result.notes[1]
     assert '3 people in 3 images' in result.summary()
 
 
@@ -209,6 +211,9 @@ def test_what_is_done_is_kept_and_resumed(trained, video, tmp_path, monkeypatch,
         (dict(boxes='b.json', detector='d.py'), 'must not both'),
         (dict(detector='d.py'), "'detector' must be"),
         (dict(batch_size=0), "'batch_size' must be"),
+        (dict(box_thr=float('nan')), "'box_thr' must be a number from 0 to 1, got nan"),
+        (dict(device='cuda:99'), "'device' must be .* got 'cuda:99'"),
+        (dict(device='gpu'), "'device' must be .* got 'gpu'"),
         (dict(track=True), "'track' must be False for still images"),
     ],
 )
@@ -216,6 +221,34 @@ def test_arguments_out_of_range_are_named(trained, images, change, message):
     arguments = dict(model=trained[0], weights=trained[1]) | change
     with pytest.raises(ValueError, match=message):
         predict(images, **arguments)
+
+
+@pytest.mark.parametrize(
+    ('text', 'reason'),
+    [
+        ('x = (', 'SyntaxError'),
+        ('_base_ = ["missing.py"]', 'missing.py'),
+        ('x = 1', 'model'),
+        ('model = dict(type="Nothing", backbone=dict())', 'Nothing'),
+    ],
+)
+@pytest.mark.parametrize('argument', ['model', 'detector'])
+def test_configs_with_mistakes_are_named(trained, images, tmp_path, argument, text, reason):
+    config = tmp_path / 'config.py'
+    config.write_text(text)
+    arguments = dict(model=trained[0], weights=trained[1], detector_weights=trained[1]) | {argument: config}
+    with pytest.raises(ValueError, match=f"'{argument}' must be .*config.py.*{reason}"):
+        predict(images, **arguments)
+
+
+def test_detector_with_weights_of_another_model_is_refused(sample_images, trained, images, capsys):
+    """It would find nobody, or anything."""
+    config = sample_images('coco_mini').parents[1] / 'weights' / 'yolox_nano_mmdet.py'
+    if not config.is_file():
+        pytest.skip('detector not found: ../shared/weights')
+    with pytest.raises(ValueError, match=r"'detector_weights' must be .* no weight fits"):
+        predict(images, *trained, detector=config, detector_weights=trained[1])
+    assert capsys.readouterr().out == ''
 
 
 def test_checkpoint_of_another_model_is_refused(trained, images, tmp_path):
@@ -231,7 +264,9 @@ def test_boxes_from_annotations_and_tables(tmp_path):
     boxes = BoxFile(tmp_path / 'a.json')
     assert boxes('photographs/x.jpg').tolist() == [[1, 2, 4, 6, 1]]
     assert boxes('y.jpg').shape == (0, 5)
-    assert boxes('z.jpg') is None
+    assert boxes('z.jpg').shape == (0, 5)
+    assert ('y.jpg' in boxes, 'z.jpg' in boxes) == (True, False)
+    assert boxes.image_ids == {'x.jpg': 3, 'y.jpg': 4}
     with (tmp_path / 'b.csv').open('w', newline='') as file:
         csv.writer(file).writerows([['file_name', 'x1', 'y1', 'x2', 'y2', 'score'], ['x.jpg', 1, 2, 3, 4, 0.5]])
     assert BoxFile(tmp_path / 'b.csv')('x.jpg').tolist() == [[1, 2, 3, 4, 0.5]]

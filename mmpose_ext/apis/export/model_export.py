@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmpose.apis import init_model
 
 from mmpose_ext.apis.predict.box_files import BoxFile
-from mmpose_ext.apis.predict.pose_model import find_config
-from mmpose_ext.checkpoint import load_fitting_weights
+from mmpose_ext.apis.predict.pose_model import build_model
 from mmpose_ext.registry import DATASETS
 from mmpose_ext.runtime.crops import CropSettings, boxes_to_regions, crop_person, usable_boxes, whole_image
 from mmpose_ext.runtime.sources import Source, open_source
@@ -60,9 +58,10 @@ def export_model(
         ValueError: If a file is missing, or the model cannot be exported.
         ImportError: If a package of the extra ``export`` is missing.
     """
-    config = Config.fromfile(find_config(model))
-    estimator = init_model(config, None, device='cpu')
-    load_fitting_weights(estimator, str(weights), 'weights')
+    if boxes is not None and images is None:
+        raise ValueError(f"'boxes' must be None without 'images', got {str(boxes)!r}")
+    estimator = build_model(model, weights)
+    config = estimator.cfg
     graph = PoseGraph(estimator, flip)
     settings = graph_settings(graph, config)
     width, height = graph.codec.input_size

@@ -92,6 +92,8 @@ def export_onnx(graph: PoseGraph, path: str | Path, settings: dict[str, object],
     if dynamo is None:
         dynamo = digit_version(torch.__version__.split('+')[0]) >= digit_version(_DYNAMO_SINCE)
     path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"'out' must be a file, got {str(path)!r}, which is a folder")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f'.{path.name}.part')
     with warnings.catch_warnings(), torch.no_grad():

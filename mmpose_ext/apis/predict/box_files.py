@@ -25,6 +25,9 @@ class BoxFile:
         path: Of the ``.json`` or ``.csv`` file.
         score_thr: Boxes with a lower score are left out.
 
+    Attributes:
+        image_ids: Of COCO annotations, the number of each image by its file name; else empty.
+
     Raises:
         ValueError: If the file cannot be read, or is of another kind; the message names it and the place.
     """
@@ -33,6 +36,7 @@ class BoxFile:
         self.path = Path(path)
         self._boxes: dict[str, list[list[float]]] = defaultdict(list)
         self._known: set[str] = set()
+        self.image_ids: dict[str, int] = {}
         try:
             text = self.path.read_text(encoding='utf-8-sig')
         except (OSError, UnicodeDecodeError) as error:
@@ -42,17 +46,24 @@ class BoxFile:
         else:
             self._read_json(text, score_thr)
 
-    def __call__(self, name: str) -> np.ndarray | None:
-        """Boxes (N, 5) of an image by its file's name; None if the file does not know the image."""
+    def __contains__(self, name: str) -> bool:
+        """Whether the file knows an image, by its file's name."""
+        return self._key(name) is not None
+
+    def __call__(self, name: str) -> np.ndarray:
+        """Boxes (N, 5) of an image by its file's name: x1, y1, x2, y2 in pixels and the score; none if unknown."""
+        key = self._key(name)
+        return np.array([] if key is None else self._boxes[key], np.float32).reshape(-1, 5)
+
+    def _key(self, name: str) -> str | None:
         path = Path(name)
-        for key in (path.name, path.stem.lstrip('0') or '0'):
-            if key in self._known:
-                return np.array(self._boxes[key], np.float32).reshape(-1, 5)
-        return None
+        keys = (path.name, path.stem.lstrip('0') or '0')
+        return next((key for key in keys if key in self._known), None)
 
     def _add(self, key: str, box: Sequence[float], score: float, score_thr: float) -> None:
         self._known.add(key)
-        if score >= score_thr:
+        # a score that is not a number is kept, so that its box is named as not finite
+        if not score < score_thr:
             self._boxes[key].append([*box, score])
 
     def _read_table(self, text: str, score_thr: float) -> None:
@@ -75,7 +86,13 @@ class BoxFile:
             raise ValueError(f'{self.path} is not valid json: {error}') from error
         names: dict[object, str] = {}
         if isinstance(content, Mapping) and {'images', 'annotations'} <= content.keys():
-            names = {image['id']: Path(image['file_name']).name for image in content['images']}
+            try:
+                names = {image['id']: Path(image['file_name']).name for image in content['images']}
+                self.image_ids = {name: int(str(number)) for number, name in names.items()}
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{self.path}: 'images' must be a list of entries with a whole number as 'id' and a 'file_name'"
+                ) from error
             self._known.update(names.values())
             content = content['annotations']
         if not isinstance(content, list):

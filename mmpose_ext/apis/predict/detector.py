@@ -1,7 +1,8 @@
 """Boxes of people from a detector of MMDetection."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from mmengine.structures import InstanceData
 from mmpose.apis.inferencers.utils import default_det_models
 from mmpose.evaluation.functional import nms
 
-from .pose_model import chosen_device
+from mmpose_ext.checkpoint import load_fitting_weights, read_weights
+
+from .loading import chosen_device, named_errors
 
 __all__ = ['Detector']
 
@@ -32,7 +35,8 @@ class Detector:
         device: 'auto', 'cpu', 'cuda:0' and so on.
 
     Raises:
-        ValueError: If the config or the category is unknown, or a threshold is not between 0 and 1.
+        ValueError: If the config or the category is unknown, the weights are those of another model or cannot be
+            downloaded, or a threshold is not between 0 and 1.
     """
 
     def __init__(
@@ -47,10 +51,17 @@ class Detector:
         for name, value in dict(score_thr=score_thr, nms_thr=nms_thr).items():
             if not 0 <= value <= 1:
                 raise ValueError(f"'{name}' must be a number from 0 to 1, got {value!r}")
+        device = chosen_device(device)
         source, checkpoint = _found(config, weights)
+        if '://' not in checkpoint:
+            read_weights(checkpoint, 'detector_weights')
         register_all_modules(init_default_scope=False)
-        with _scope():
-            self.model = init_detector(source, checkpoint, device=chosen_device(device))
+        # MMDetection prints all weights that do not fit, and goes on
+        with named_errors('detector', 'what MMDetection can load', config), _scope(), redirect_stdout(StringIO()):
+            self.model = init_detector(source, checkpoint, device=device)
+        if '://' not in checkpoint:
+            load_fitting_weights(self.model, checkpoint, 'detector_weights')
+        with named_errors('detector', 'a config with a test pipeline', config), _scope():
             pipeline = get_test_pipeline_cfg(self.model.cfg.copy())
             pipeline[0].type = 'mmdet.LoadImageFromNDArray'
             self._pipeline = Compose(pipeline)
@@ -90,7 +101,8 @@ def _found(config: str | Path, weights: str | Path | None) -> tuple[Config, str]
     """Config and weights of a detector or of an alias."""
     alias = default_det_models.get(str(config))
     if alias is not None and weights is None and Path(alias['model']).is_file():
-        return Config.fromfile(alias['model']), alias['weights']
+        with named_errors('detector', 'an alias whose config is installed', config):
+            return Config.fromfile(alias['model']), alias['weights']
     if not Path(config).is_file():
         raise ValueError(
             f"'detector' must be a config of MMDetection or one of {', '.join(sorted(_aliases()))}, "
@@ -101,7 +113,8 @@ def _found(config: str | Path, weights: str | Path | None) -> tuple[Config, str]
             f"'detector_weights' must be the checkpoint of {str(config)!r}, got "
             f'{None if weights is None else str(weights)!r}'
         )
-    return Config.fromfile(config), str(weights)
+    with named_errors('detector', 'a config of MMDetection', config):
+        return Config.fromfile(config), str(weights)
 
 
 def _aliases() -> list[str]:

@@ -9,6 +9,8 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmpose.apis import init_model
+from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
 
 from mmpose_ext.checkpoint import load_fitting_weights
@@ -17,7 +19,9 @@ from mmpose_ext.runtime.crops import usable_boxes
 from mmpose_ext.runtime.people import People
 from mmpose_ext.runtime.skeleton import Skeleton
 
-__all__ = ['PoseModel', 'TorchPoseModel', 'chosen_device', 'find_config']
+from .loading import chosen_device, named_errors
+
+__all__ = ['PoseModel', 'TorchPoseModel', 'build_model', 'find_config']
 
 
 class PoseModel(Protocol):
@@ -28,13 +32,6 @@ class PoseModel(Protocol):
 
     def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
         """People of several images, each (H, W, 3) uint8 in BGR, from boxes (N, 5) with a score."""
-
-
-def chosen_device(device: str) -> str:
-    """The device that 'auto' stands for: a GPU where there is one, else the CPU; other names are kept."""
-    if device != 'auto':
-        return device
-    return 'cuda:0' if torch.cuda.is_available() else 'cpu'
 
 
 def find_config(model: str | Path) -> str:
@@ -49,6 +46,35 @@ def find_config(model: str | Path) -> str:
         return config_path(str(model))
     except FileNotFoundError as error:
         raise ValueError(f"'model' must be a config or the name of one, got {str(model)!r}: {error}") from error
+
+
+def build_model(config: str | Path | Config, weights: str | Path, device: str = 'cpu') -> TopdownPoseEstimator:
+    """Build a top-down model and load its weights.
+
+    Args:
+        config: Of the model: its file, its name below ``configs/``, or the config itself.
+        weights: Checkpoint.
+        device: Of the model.
+
+    Raises:
+        ValueError: If the config is not one of a top-down model and its dataset, or the checkpoint does not fit it.
+    """
+    name = 'a config' if isinstance(config, Config) else config
+    path = None if isinstance(config, Config) else find_config(config)
+    with named_errors('model', 'a config that builds a model', name):
+        config = Config.fromfile(path) if path is not None else config
+        model = init_model(config, None, device=device)
+    if not isinstance(model, TopdownPoseEstimator):
+        raise ValueError(
+            f"'model' must be the config of a TopdownPoseEstimator, got {str(name)!r} with {type(model).__name__}"
+        )
+    if dataset_meta_from_config(model.cfg) is None:
+        raise ValueError(
+            f"'model' must be a config with the 'train_dataloader' whose dataset names the joints, got {str(name)!r} "
+            'without it'
+        )
+    load_fitting_weights(model, str(weights), 'weights')
+    return model
 
 
 class TorchPoseModel:
@@ -75,15 +101,14 @@ class TorchPoseModel:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
-        config = config if isinstance(config, Config) else Config.fromfile(find_config(config))
-        self.model = init_model(config, None, device=chosen_device(device))
-        load_fitting_weights(self.model, str(checkpoint), 'weights')
+        self.model = build_model(config, checkpoint, chosen_device(device))
         if flip is not None:
             self.model.test_cfg['flip_test'] = flip
         self.model.test_cfg['output_heatmaps'] = False
         self.batch_size = batch_size
         self.skeleton = Skeleton.from_metainfo(self.model.dataset_meta)
-        self._pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
+        with named_errors('model', "a config with the pipeline of 'test_dataloader'", config):
+            self._pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
 
     def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
         """Find the joints of the people of several images.
@@ -95,7 +120,7 @@ class TorchPoseModel:
         Returns:
             For each image the people whose boxes show a part of it; the others are named in ``notes``.
         """
-        usable = [usable_boxes(array[:, :4], image.shape[1::-1]) for image, array in zip(images, boxes, strict=True)]
+        usable = [usable_boxes(array, image.shape[1::-1]) for image, array in zip(images, boxes, strict=True)]
         inputs = [
             self._input(image, array[index])
             for image, array, (indices, _) in zip(images, boxes, usable, strict=True)

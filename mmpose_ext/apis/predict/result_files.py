@@ -2,17 +2,15 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from mmpose_ext.runtime.people import People
 from mmpose_ext.runtime.skeleton import Skeleton
 from mmpose_ext.runtime.sources import Frame
 
-__all__ = ['FramePeople', 'Journal', 'write_coco', 'write_video_json']
+__all__ = ['FramePeople', 'write_coco', 'write_text', 'write_video_json']
 
 
 @dataclass(frozen=True)
@@ -42,47 +40,6 @@ class FramePeople:
         return cls(frame.index, frame.name, size, people, frame.time, frame.problem)
 
 
-@dataclass
-class Journal:
-    """A file that grows by one line for each frame, so that nothing done is lost when the program ends early.
-
-    Args:
-        path: Of the file; None: nothing is written.
-    """
-
-    path: Path | None
-    done: dict[int, FramePeople] = field(default_factory=dict)
-
-    def resume(self) -> None:
-        """Read what an earlier run has done; a line that was cut off at the end is left out."""
-        if self.path is None or not self.path.is_file():
-            return
-        for line in self.path.read_text(encoding='utf-8').splitlines():
-            try:
-                entry = _from_line(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                continue
-            self.done[entry.index] = entry
-        self.start(self.done.values())
-
-    def start(self, entries: Iterable[FramePeople] = ()) -> None:
-        """Write the file anew with some entries."""
-        if self.path is not None:
-            write_text(self.path, ''.join(f'{json.dumps(_to_line(entry))}\n' for entry in entries))
-
-    def add(self, entries: Sequence[FramePeople]) -> None:
-        """Remember frames, and write them to the disk."""
-        self.done |= {entry.index: entry for entry in entries}
-        if self.path is not None and entries:
-            with self.path.open('a', encoding='utf-8') as file:
-                file.writelines(f'{json.dumps(_to_line(entry))}\n' for entry in entries)
-                file.flush()
-
-    def frames(self) -> list[FramePeople]:
-        """All frames in their order."""
-        return [self.done[index] for index in sorted(self.done)]
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a file beside its place and rename it, so that it is whole whenever it exists."""
     beside = path.with_name(f'.{path.name}.part')
@@ -90,22 +47,37 @@ def write_text(path: Path, text: str) -> None:
     os.replace(beside, path)
 
 
-def image_ids(names: Sequence[str]) -> list[int]:
-    """COCO's number of each image: the one in its name (000000000785.jpg) if all have one, else 1, 2, 3 ..."""
+def image_ids(names: Sequence[str], known: Mapping[str, int] | None = None) -> list[int]:
+    """COCO's number of each image.
+
+    Args:
+        names: Of the images.
+        known: Numbers by file names, which are taken if all images have one.
+
+    Returns:
+        The known numbers, else those in the names (000000000785.jpg is image 785) if all have one, else 1, 2, 3 ...
+    """
+    numbers = [(known or {}).get(Path(name).name) for name in names]
+    given = [number for number in numbers if number is not None]
+    if len(set(given)) == len(names):
+        return given
     stems = [Path(name).stem for name in names]
     if all(stem.isdecimal() for stem in stems) and len({int(stem) for stem in stems}) == len(stems):
         return [int(stem) for stem in stems]
     return list(range(1, len(names) + 1))
 
 
-def write_coco(out_dir: Path, frames: Sequence[FramePeople], skeleton: Skeleton) -> None:
+def write_coco(
+    out_dir: Path, frames: Sequence[FramePeople], skeleton: Skeleton, known_ids: Mapping[str, int] | None = None
+) -> None:
     """Write COCO's two forms: ``keypoints.json`` with images and people, and ``results.json``.
 
     ``pycocotools.coco.COCO('keypoints.json')`` reads the former, ``COCO.loadRes('results.json')`` of the ground truth
-    the latter, for which images have the numbers of the ground truth only where these are in their names.
+    the latter. Images have the numbers of the ground truth if ``known_ids`` has them by file name, or if the names of
+    the files are numbers.
     """
     readable = [frame for frame in frames if not frame.problem]
-    numbers = image_ids([frame.name for frame in readable])
+    numbers = image_ids([frame.name for frame in readable], known_ids)
     images = [
         dict(id=number, file_name=Path(frame.name).name, width=frame.size[0], height=frame.size[1])
         for number, frame in zip(numbers, readable, strict=True)
@@ -137,44 +109,3 @@ def write_video_json(path: Path, frames: Sequence[FramePeople], skeleton: Skelet
     ]
     content = dict(frame_rate=rate, size=list(frames[0].size) if frames else [0, 0], frames=entries)
     write_text(path, json.dumps(dict(content, keypoints=list(skeleton.joint_names))))
-
-
-def _to_line(entry: FramePeople) -> dict[str, object]:
-    people = entry.people
-    arrays = dict(
-        boxes=people.boxes,
-        box_scores=people.box_scores,
-        keypoints=people.keypoints,
-        scores=people.scores,
-        sigmas=people.sigmas,
-        track_ids=people.track_ids,
-    )
-    return dict(
-        index=entry.index,
-        name=entry.name,
-        size=list(entry.size),
-        time=entry.time,
-        problem=entry.problem,
-        notes=list(people.notes),
-        shape=list(people.keypoints.shape),
-        **{name: None if array is None else array.ravel().tolist() for name, array in arrays.items()},
-    )
-
-
-def _from_line(line: Mapping) -> FramePeople:
-    count, joints, dim = line['shape']
-
-    def array(name: str, *shape: int) -> np.ndarray:
-        return np.array(line[name], np.float32).reshape(shape)
-
-    people = People(
-        boxes=array('boxes', count, 4),
-        box_scores=array('box_scores', count),
-        keypoints=array('keypoints', count, joints, dim),
-        scores=array('scores', count, joints),
-        sigmas=None if line['sigmas'] is None else array('sigmas', count, joints, dim),
-        track_ids=None if line['track_ids'] is None else array('track_ids', count).astype(np.int64),
-        notes=tuple(line['notes']),
-    )
-    width, height = line['size']
-    return FramePeople(line['index'], line['name'], (width, height), people, line['time'], line['problem'])

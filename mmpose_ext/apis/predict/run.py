@@ -2,24 +2,24 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from mmpose_ext.runtime.crops import whole_image
-from mmpose_ext.runtime.drawing import DrawSettings, draw_people
+from mmpose_ext.runtime.drawing import DrawSettings
 from mmpose_ext.runtime.people import People
 from mmpose_ext.runtime.sources import Frame, ImageSource, VideoSource
 
 from .box_files import BoxFile
+from .output import Output
 from .pose_model import PoseModel
-from .result_files import FramePeople, Journal, write_coco, write_video_json
+from .result_files import FramePeople
 
 __all__ = ['BoxFinder', 'Prediction', 'Tracker', 'run_prediction']
 
@@ -48,11 +48,13 @@ class Prediction:
         frames: People of each image, in the order of the source.
         seconds: Spent on each part: reading, detection, pose, drawing, writing.
         interrupted: Whether Ctrl-C ended the run before its end.
+        predicted: Number of the people that this run has found, without those of an earlier one.
     """
 
     frames: list[FramePeople] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     interrupted: bool = False
+    predicted: int = 0
 
     @property
     def problems(self) -> list[str]:
@@ -77,9 +79,9 @@ class Prediction:
         if total > 0:
             ordered = sorted(self.seconds.items(), key=lambda part: -part[1])
             shares = ', '.join(f'{name} {seconds / total:.0%}' for name, seconds in ordered)
-            lines.append(f'{people / total:.1f} people per second ({shares})')
+            lines.append(f'{self.predicted / total:.1f} people per second ({shares})')
         if self.notes:
-            lines += [f'{len(self.notes)} boxes left out:', *(f'  {note}' for note in self.notes[:20])]
+            lines += [f'boxes left out or missing ({len(self.notes)}):', *(f'  {note}' for note in self.notes[:20])]
         if self.problems:
             lines += [f'{len(self.problems)} images skipped:', *(f'  {problem}' for problem in self.problems[:20])]
         if self.interrupted:
@@ -94,74 +96,6 @@ def _timed(seconds: dict[str, float], part: str) -> Iterator[None]:
         yield
     finally:
         seconds[part] += time.perf_counter() - start
-
-
-class _Output:
-    """Files of a run: the journal, drawings, and the json files at the end."""
-
-    def __init__(
-        self, out_dir: Path | None, source: ImageSource | VideoSource, draw: DrawSettings | None, resume: bool
-    ) -> None:
-        self.out_dir = out_dir
-        self.source = source
-        self.draw = draw if out_dir is not None else None
-        self.journal = Journal(None if out_dir is None else out_dir / '.journal.jsonl')
-        self._video: cv2.VideoWriter | None = None
-        self._names: set[str] = set()
-        if out_dir is None:
-            return
-        out_dir.mkdir(parents=True, exist_ok=True)
-        if resume:
-            self.journal.resume()
-        else:
-            self.journal.start()
-        if self.draw is not None and isinstance(source, ImageSource):
-            (out_dir / 'drawn').mkdir(exist_ok=True)
-
-    @property
-    def redraws(self) -> bool:
-        """Whether frames that are done have to be read again: a video is drawn from its start."""
-        return self.draw is not None and isinstance(self.source, VideoSource)
-
-    def write(self, frame: Frame, people: People, model: PoseModel) -> None:
-        """Draw one frame, if drawings are wanted."""
-        if self.draw is None or frame.image is None or self.out_dir is None:
-            return
-        drawn = draw_people(frame.image, people, model.skeleton, self.draw)
-        if isinstance(self.source, ImageSource):
-            cv2.imwrite(str(self.out_dir / 'drawn' / self._unique(frame)), drawn)
-            return
-        if self._video is None:
-            path = self.out_dir / f'{_stem(self.source)}.mp4'
-            code = cv2.VideoWriter.fourcc(*'mp4v')
-            self._video = cv2.VideoWriter(str(path), code, self.source.rate, drawn.shape[1::-1])
-        self._video.write(drawn)
-
-    def _unique(self, frame: Frame) -> str:
-        """A file name that no other image of the run has."""
-        path = Path(frame.name.replace(' ', '_')) if frame.name.startswith('array ') else Path(frame.name)
-        suffix = '.png' if path.suffix.lower() == '.png' else '.jpg'
-        name = f'{path.stem}{suffix}'
-        if name in self._names:
-            name = f'{path.stem}_{frame.index}{suffix}'
-        self._names.add(name)
-        return name
-
-    def close(self, frames: Sequence[FramePeople], model: PoseModel) -> None:
-        """Write the json files."""
-        if self._video is not None:
-            self._video.release()
-        if self.out_dir is None:
-            return
-        if isinstance(self.source, VideoSource):
-            path = self.out_dir / f'{_stem(self.source)}.json'
-            write_video_json(path, frames, model.skeleton, self.source.rate)
-        else:
-            write_coco(self.out_dir, frames, model.skeleton)
-
-
-def _stem(source: VideoSource) -> str:
-    return f'camera{source.name}' if isinstance(source.name, int) else Path(str(source.name)).stem or 'video'
 
 
 def _batches(frames: Iterator[Frame], seconds: dict[str, float]) -> Iterator[list[Frame]]:
@@ -186,8 +120,7 @@ def _boxes(frames: Sequence[Frame], finder: BoxFinder | BoxFile | None) -> list[
     if finder is None:
         return [whole_image(image) for image in images]
     if isinstance(finder, BoxFile):
-        given = [finder(frame.name) for frame in frames]
-        return [np.zeros((0, 5), np.float32) if boxes is None else boxes for boxes in given]
+        return [finder(frame.name) if frame.name in finder else np.zeros((0, 5), np.float32) for frame in frames]
     return finder(images)
 
 
@@ -200,6 +133,7 @@ def run_prediction(
     tracker: Tracker | None = None,
     resume: bool = False,
     progress: bool = True,
+    settings: Mapping[str, object] | None = None,
 ) -> Prediction:
     """Predict all images of a source.
 
@@ -212,27 +146,34 @@ def run_prediction(
         tracker: Numbers the people of a video.
         resume: Take over what an earlier run into the same folder has done.
         progress: Show a line with the remaining time on the error output.
+        settings: What the results depend on, as values that json can hold; a run to be resumed must have had the same.
 
     Returns:
         The people of all images.
+
+    Raises:
+        ValueError: If ``out_dir`` cannot be used, or holds a run that cannot be resumed.
+        OSError: If the results cannot be written.
     """
-    output = _Output(out_dir, source, draw, resume)
-    result = Prediction()
+    image_ids = finder.image_ids if isinstance(finder, BoxFile) else None
+    output, result = Output(out_dir, source, model.skeleton, draw, settings, resume, image_ids), Prediction()
     done = dict(output.journal.done)
-    bar = tqdm(total=len(source) or None, unit='image', disable=not progress)
+    _continue_tracks(tracker, output.journal.frames())
+    bar = _progress_bar(source, 0 if output.redraws else len(done), progress)
     try:
         frames = (frame for frame in source.frames() if output.redraws or frame.index not in done)
-        bar.update(0 if output.redraws else len(done))
         for batch in _batches(frames, result.seconds):
             people = _predict(batch, model, finder, result.seconds, done)
-            entries = []
+            new = []
             for frame, found in zip(batch, people, strict=True):
-                found = tracker(found) if tracker is not None and frame.index not in done else found
+                if frame.index not in done:
+                    found = found if tracker is None else tracker(found)
+                    new.append(FramePeople.of(frame, found))
                 with _timed(result.seconds, 'drawing'):
-                    output.write(frame, found, model)
-                entries.append(FramePeople.of(frame, found))
+                    output.write(frame, found)
             with _timed(result.seconds, 'writing'):
-                output.journal.add([entry for entry in entries if entry.index not in done])
+                output.journal.add(new)
+            result.predicted += sum(len(entry.people) for entry in new)
             bar.update(len(batch))
     except KeyboardInterrupt:
         result.interrupted = True
@@ -240,8 +181,20 @@ def run_prediction(
         bar.close()
         result.frames = output.journal.frames()
         with _timed(result.seconds, 'writing'):
-            output.close(result.frames, model)
+            output.close(result.frames)
     return result
+
+
+def _continue_tracks(tracker: Tracker | None, frames: Sequence[FramePeople]) -> None:
+    """Show a tracker the people of an earlier run, so that its numbers go on from theirs."""
+    if tracker is not None:
+        for frame in frames:
+            tracker(frame.people)
+
+
+def _progress_bar(source: ImageSource | VideoSource, done: int, shown: bool) -> tqdm:
+    """A line with the remaining time, for which what is done already does not count."""
+    return tqdm(total=len(source) or None, initial=done, unit='image', disable=not shown)
 
 
 def _predict(
@@ -258,6 +211,10 @@ def _predict(
     with _timed(seconds, 'pose'):
         images = [frame.image for frame in open_frames if frame.image is not None]
         found = dict(zip([frame.index for frame in open_frames], model.predict_batch(images, boxes), strict=True))
+    if isinstance(finder, BoxFile):
+        for frame in open_frames:
+            if frame.name not in finder:
+                found[frame.index] = replace(found[frame.index], notes=(f'{finder.path} does not have this image',))
     nobody = People.empty(len(model.skeleton.joint_names))
     known = found | {index: entry.people for index, entry in done.items()}
     return [known.get(frame.index, nobody) for frame in batch]

@@ -1,11 +1,13 @@
 """One call from a source of images and a model to people."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmpose_ext.runtime.drawing import DrawSettings
-from mmpose_ext.runtime.sources import Source, open_source
+from mmpose_ext.runtime.sources import Source, VideoSource, open_source
 
 from .box_files import BoxFile
+from .journal import file_stamp
 from .pose_model import PoseModel, TorchPoseModel
 from .run import BoxFinder, Prediction, Tracker, run_prediction
 
@@ -51,18 +53,22 @@ def predict(
         flip: Whether to average with the mirrored image; None: as the config says. An exported model has its own.
         batch_size: Largest number of people who go through the network at once.
         device: 'auto' (a GPU where there is one), 'cpu', 'cuda:0' and so on.
-        resume: Take over what an earlier run into the same folder has done.
+        resume: Take over what an earlier run with the same settings into the same folder has done.
         progress: Show a line with the remaining time on the error output.
 
     Returns:
         People of each image, with what was skipped and the time of each part.
 
     Raises:
-        ValueError: If a file is missing or an argument is out of range; the message names it.
+        ValueError: If a file is missing, an argument is out of range, or ``out_dir`` cannot be used; the message names
+            the argument.
+        OSError: If the results cannot be written, such as to a full disk.
     """
     images = open_source(source)
-    if boxes is not None and detector is not None:
-        raise ValueError(f"'boxes' and 'detector' must not both be given, got {str(boxes)!r} and {str(detector)!r}")
+    _check(boxes, detector, box_thr, batch_size)
+    tracker = _tracker(track, images.rate if isinstance(images, VideoSource) else None)
+    files = dict(model=model, weights=weights, detector=detector, detector_weights=detector_weights, boxes=boxes)
+    options: dict[str, object] = dict(category=category, box_thr=box_thr, flip=flip, track=track, draw=repr(draw))
     finder = _finder(detector, detector_weights, category, boxes, box_thr, device)
     return run_prediction(
         images,
@@ -70,17 +76,37 @@ def predict(
         finder,
         None if out_dir is None else Path(out_dir),
         draw,
-        _tracker(track, getattr(images, 'rate', None)),
+        tracker,
         resume,
         progress,
+        _described(files) | options,
     )
+
+
+def _check(boxes: str | Path | None, detector: str | Path | None, box_thr: float, batch_size: int) -> None:
+    if boxes is not None and detector is not None:
+        raise ValueError(f"'boxes' and 'detector' must not both be given, got {str(boxes)!r} and {str(detector)!r}")
+    if not 0 <= box_thr <= 1:
+        raise ValueError(f"'box_thr' must be a number from 0 to 1, got {box_thr!r}")
+    if batch_size < 1:
+        raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
+
+
+def _described(files: Mapping[str, str | Path | None]) -> dict[str, object]:
+    """Names of files, and what tells them from others of the same name, as values that json can hold."""
+    described: dict[str, object] = {}
+    for name, file in files.items():
+        described |= {name: None if file is None else str(file), f'{name}_stamp': file_stamp(file)}
+    return described
 
 
 def _pose_model(
     model: str | Path | None, weights: str | Path | None, device: str, batch_size: int, flip: bool | None
 ) -> PoseModel:
     if weights is None or not Path(weights).is_file():
-        raise ValueError(f"'weights' must be a checkpoint or an exported model, got {weights!r}")
+        raise ValueError(
+            f"'weights' must be a checkpoint or an exported model, got {None if weights is None else str(weights)!r}"
+        )
     if Path(weights).suffix.lower() == '.onnx':
         if flip is not None:
             raise ValueError(f"'flip' must be None with an exported model, which has its own setting, got {flip}")
