@@ -1,8 +1,8 @@
 """MPJPE and PA-MPJPE of image-to-3D estimators, in the camera's millimeters."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -12,14 +12,27 @@ from mmpose.evaluation.functional import keypoint_mpjpe
 from mmpose_ext.functional import Camera, align_similarity, back_project, check_shape, find_root, root_relative
 from mmpose_ext.registry import METRICS
 
-from .arrays import to_array
+from .arrays import Annotation, Sample, to_array
 
 __all__ = ['CameraMPJPE', 'camera_points']
 
 _NEEDED = ('keypoints_cam', 'root_depth', 'camera_param')
 
 
-def camera_points(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+class _Points(TypedDict):
+    """Predicted and true joints of a person in the camera's frame, both (K, 3), and what the person does."""
+
+    points: np.ndarray
+    truth: np.ndarray
+    action: str | None
+
+
+def _annotation(sample: Sample) -> Annotation:
+    raw = sample.get('raw_ann_info')
+    return raw if isinstance(raw, dict) else Annotation()
+
+
+def camera_points(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     """Predicted and true joints of a person in the camera's frame.
 
     Args:
@@ -27,12 +40,12 @@ def camera_points(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
             behind the root, and ``raw_ann_info`` as the 3D datasets of mmpose_ext make it.
 
     Returns:
-        Both (K, 3) in millimeters: x right, y down, z forward. Of joints without a label the true ones are NaN.
+        Both (K, 3) in millimeters: x right, y down, z forward. The true positions of joints without a label are NaN.
 
     Raises:
         ValueError: If the sample lacks its camera, or a shape is another.
     """
-    raw = sample.get('raw_ann_info') or {}
+    raw = _annotation(sample)
     missing = [name for name in _NEEDED if name not in raw]
     if missing:
         raise ValueError(
@@ -49,10 +62,10 @@ def camera_points(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 @METRICS.register_module()
 class CameraMPJPE(BaseMetric):
-    """Mean distance of 3D joints from their true places, in millimeters; lower is better.
+    """Mean distance of 3D joints from their true positions, in millimeters; lower is better.
 
-    Predicted are pixels of the image and, in millimeters, depths behind the root. With the true depth of the root
-    and the camera they become points of the camera frame (:func:`mmpose_ext.functional.back_project`), as in the
+    Networks predict pixels of the image and depths behind the root in millimeters. With the true depth of the root
+    and the camera, they become points of the camera frame (:func:`mmpose_ext.functional.back_project`), as in the
     evaluation on Human3.6M of "Integral Human Pose Regression" (Sun et al., ECCV 2018). Figures:
 
     ==========================  ========================================================================================
@@ -65,10 +78,11 @@ class CameraMPJPE(BaseMetric):
     ``samples``                 how many samples were measured
     ==========================  ========================================================================================
 
-    The actions' figures are there if the samples name their action (``mmpose_ext.Human36mImageDataset``).
+    The figures of actions are computed if the samples name their action (``mmpose_ext.Human36mImageDataset``).
 
-    Joints whose true place is NaN (not labeled) do not count. A sample without a label of its root cannot be compared
-    and is left out; the log says how many are. A prediction that is not finite makes the figures it is part of NaN.
+    Joints whose true position is NaN (not labeled) do not count. A sample without a label of its root cannot be
+    compared and is left out; the log says how many are. A prediction that is not finite makes its figures
+    NaN.
     The means are MMPose's ``keypoint_mpjpe``. Its metric ``MPJPE`` is for lifting: it wants predictions in meters of a
     dataset's own frame. Its alignment lets joints without a label take part.
 
@@ -94,7 +108,7 @@ class CameraMPJPE(BaseMetric):
         super().__init__(collect_device, prefix, collect_dir)
         self.root = root
 
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+    def process(self, data_batch: object, data_samples: Sequence[Sample]) -> None:
         """Keep the predicted and true points of a batch, in the camera frame.
 
         Args:
@@ -104,10 +118,10 @@ class CameraMPJPE(BaseMetric):
         """
         for sample in data_samples:
             points, truth = camera_points(sample)
-            action = sample['raw_ann_info'].get('action')
+            action = _annotation(sample).get('action')
             self.results.append(dict(points=points, truth=truth, action=action))
 
-    def compute_metrics(self, results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    def compute_metrics(self, results: Sequence[_Points]) -> dict[str, float]:
         """Figures of everything that :meth:`process` kept; see the class for their names."""
         names = [name for _, name in sorted((self.dataset_meta or {})['keypoint_id2name'].items())]
         root = find_root(names, self.root)

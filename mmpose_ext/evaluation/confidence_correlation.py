@@ -1,9 +1,8 @@
-"""How good a head's confidences are: their correlation with the similarity of its joints to the labeled ones."""
+"""Correlation of predicted confidences with the similarity of predicted joints to the labeled joints."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -12,18 +11,18 @@ from mmengine.logging import print_log
 from mmpose_ext.functional import calibration_error, check_shape, keypoint_oks, pearson, spearman
 from mmpose_ext.registry import METRICS
 
-from .arrays import to_array
+from .arrays import DatasetMeta, Sample, to_array
 from .ground_truth import People, load_people, match_boxes, people_of_sample
 
 __all__ = ['ConfidenceCorrelation']
 
 
-# MMEngine makes bare tuples of named ones
+# not a named tuple, because MMEngine would turn it into a plain tuple
 @dataclass(frozen=True)
 class _Predictions:
-    """Predicted people of a sample: boxes (N, 4), points (N, K, 2), confidences (N, K); who is labeled, if known."""
+    """Predicted people of a sample: boxes (N, 4), points (N, K, 2), confidences (N, K); its labeled people, if any."""
 
-    image: Any
+    image: int | str
     boxes: np.ndarray
     points: np.ndarray
     confidences: np.ndarray
@@ -34,7 +33,8 @@ class _Predictions:
 class ConfidenceCorrelation(BaseMetric):
     """Correlation of predicted confidences with the object keypoint similarity (OKS) of what was predicted.
 
-    It reads the predictions of any top-down head, and of other models that predict boxes, beside any other metric::
+    The metric takes predictions of any model that predicts boxes, all top-down heads among them. It can be used beside
+    other metrics::
 
         test_evaluator = [
             dict(type='CocoMetric', ann_file=...),
@@ -43,8 +43,8 @@ class ConfidenceCorrelation(BaseMetric):
 
     ========================  ==========================================================================================
     ``Pearson``               correlation over all labeled joints: a joint's confidence with its own part of the OKS
-    ``Spearman``              rank correlation of the same pairs; it is the same for every rising transform of the
-                              confidence, and so the one to choose between kinds of confidence
+    ``Spearman``              rank correlation of the same pairs; a monotonic transform of the confidence does not
+                              change it, so it can compare different kinds of confidence
     ``Pearson (person)``      correlation over people: the mean confidence of all K joints (labeled or not, which no
                               one knows at test time) with the person's OKS
     ``Spearman (person)``     rank correlation of the same pairs
@@ -69,8 +69,9 @@ class ConfidenceCorrelation(BaseMetric):
 
     Args:
         field: Name of the confidences in ``pred_instances``, (N, K) or (N, K, D); D values are averaged. For example
-            ``keypoint_sigmas``, with ``negate=True``. Two of these metrics in one evaluator need different prefixes.
-        negate: Large values mean low confidence.
+            ``keypoint_sigmas``, with ``negate=True``. Two metrics of this class in one evaluator need different
+            values of ``prefix``.
+        negate: Whether large values mean low confidence.
         use_area: Scale OKS by the annotated ``area`` as COCO does; False: by .53 times the area of the annotated box
             (CrowdPose, AI Challenger, hands, faces ...), as MMPose's ``CocoMetric(use_area=False)`` does.
         sigmas: Sigma of all joints or of each (K,), in place of the dataset's; many of hands and faces have none.
@@ -104,19 +105,19 @@ class ConfidenceCorrelation(BaseMetric):
         self.sigmas = sigmas
         self.ann_file = ann_file
         self._joint_sigmas = np.zeros(0)
-        self._labeled: Mapping[Any, People] | None = None
+        self._labeled: Mapping[int | str, People] | None = None
 
     @property
-    def dataset_meta(self) -> dict[str, Any] | None:
+    def dataset_meta(self) -> DatasetMeta | None:
         """Meta information of the dataset; MMEngine sets it before a training starts."""
         return self._dataset_meta
 
     @dataset_meta.setter
-    def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
+    def dataset_meta(self, dataset_meta: DatasetMeta) -> None:
         self._dataset_meta = dataset_meta
         joints = dataset_meta['num_keypoints']
-        sigmas = dataset_meta.get('sigmas', ()) if self.sigmas is None else self.sigmas
-        sigmas = np.full(joints, sigmas) if isinstance(sigmas, int | float) else np.asarray(sigmas, np.float64)
+        given = dataset_meta.get('sigmas', ()) if self.sigmas is None else self.sigmas
+        sigmas = np.full(joints, given) if isinstance(given, int | float) else np.asarray(given, np.float64)
         if sigmas.shape != (joints,):
             raise ValueError(
                 f"'sigmas' must be a number or {joints} of them, one for each joint of the dataset "
@@ -124,7 +125,7 @@ class ConfidenceCorrelation(BaseMetric):
             )
         self._joint_sigmas = sigmas
 
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+    def process(self, data_batch: object, data_samples: Sequence[Sample]) -> None:
         """Keep what a batch predicted: one entry for each sample, so that MMEngine can cut off padded ones.
 
         Args:
@@ -147,7 +148,7 @@ class ConfidenceCorrelation(BaseMetric):
         }
         return figures if self.negate else {**figures, 'ECE': calibration_error(*joints)}
 
-    def _read(self, sample: Mapping[str, Any]) -> _Predictions:
+    def _read(self, sample: Sample) -> _Predictions:
         joints = len(self._joint_sigmas)
         predicted = sample['pred_instances']
         if not {'keypoints', 'bboxes', self.field} <= set(predicted):
@@ -166,7 +167,7 @@ class ConfidenceCorrelation(BaseMetric):
             self._labeled = self._load()
         return _Predictions(sample['img_id'], boxes, points, -confidences if self.negate else confidences, people)
 
-    def _load(self) -> Mapping[Any, People]:
+    def _load(self) -> Mapping[int | str, People]:
         if self.ann_file is None:
             raise ValueError(
                 "'ann_file' must be the annotation file for samples from detected boxes, which carry no labels (or set "

@@ -1,9 +1,8 @@
-"""Labeled people of a image, from a sample or from an annotation file, and which prediction is of whom."""
+"""Labeled people of an image, from a sample or from an annotation file, and which prediction is of whom."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +11,9 @@ from mmpose.structures.bbox import bbox_overlaps, bbox_xywh2xyxy
 
 from mmpose_ext.functional import check_shape
 
-__all__ = ['People', 'load_people', 'match_boxes', 'people_of_sample']
+from .arrays import Annotation, Sample
 
-Annotation = Mapping[str, Any]
+__all__ = ['People', 'load_people', 'match_boxes', 'people_of_sample']
 
 COCO_BOX_SHARE = 0.53  # of a box that its person covers, where xtcocotools and MMPose know no area
 
@@ -36,7 +35,7 @@ class People:
     areas: np.ndarray
 
 
-def people_of_sample(sample: Mapping[str, Any], joints: int, use_area: bool) -> People | None:
+def people_of_sample(sample: Sample, joints: int, use_area: bool) -> People | None:
     """The people that a sample was made of.
 
     Args:
@@ -67,13 +66,13 @@ def people_of_sample(sample: Mapping[str, Any], joints: int, use_area: bool) -> 
     return People(boxes, points, visible > 0, areas)
 
 
-def load_people(ann_file: str, joints: int, use_area: bool) -> dict[Any, People]:
+def load_people(ann_file: str, joints: int, use_area: bool) -> dict[int | str, People]:
     """All people of an annotation file in COCO's format but crowds, by the id of their image.
 
     Raises:
         ValueError: If there is another number of joints, or ``use_area`` without areas.
     """
-    annotations: dict[Any, list[Annotation]] = defaultdict(list)
+    annotations: dict[int | str, list[Annotation]] = defaultdict(list)
     for annotation in load(ann_file)['annotations']:
         if 'keypoints' in annotation and 'bbox' in annotation and not annotation.get('iscrowd', 0):
             annotations[annotation['image_id']].append(annotation)

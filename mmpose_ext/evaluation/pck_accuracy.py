@@ -1,8 +1,7 @@
 """PCK of the papers: by the torso (LSP, FLIC) and by the head (MPII), with the area under its curve."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -18,7 +17,7 @@ from mmpose_ext.functional import (
 )
 from mmpose_ext.registry import METRICS
 
-from .arrays import to_array
+from .arrays import DatasetMeta, Fields, Sample, to_array
 
 __all__ = ['PCKhAccuracy', 'TorsoPCKAccuracy']
 
@@ -29,18 +28,18 @@ _ORDER = ('Head', 'Shoulder', 'Elbow', 'Wrist', 'Hip', 'Knee', 'Ankle')  # of th
 
 
 class _PCK(BaseMetric):
-    """What the metrics here share: distances of each sample, figures of all."""
+    """Base class of the metrics here: the distances of each sample and the figures of all samples."""
 
     threshold = 0.5
     head: Sequence[str] = _HEAD
 
     @property
-    def dataset_meta(self) -> dict[str, Any] | None:
+    def dataset_meta(self) -> DatasetMeta | None:
         """Meta information of the dataset; MMEngine sets it before a training starts."""
         return self._dataset_meta
 
     @dataset_meta.setter
-    def dataset_meta(self, dataset_meta: dict[str, Any]) -> None:
+    def dataset_meta(self, dataset_meta: DatasetMeta) -> None:
         self._dataset_meta = dataset_meta
         self._names = [dataset_meta['keypoint_id2name'][joint] for joint in range(dataset_meta['num_keypoints'])]
         self._groups = _joint_groups(self._names, self.head)
@@ -49,7 +48,7 @@ class _PCK(BaseMetric):
     def _prepare(self) -> None:
         """Look up in the dataset's joints what a metric needs."""
 
-    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+    def process(self, data_batch: object, data_samples: Sequence[Sample]) -> None:
         """Keep the distances of a batch: one entry for each sample, so that MMEngine can cut off padded ones.
 
         Args:
@@ -71,7 +70,7 @@ class _PCK(BaseMetric):
     def _placed(self, points: np.ndarray) -> np.ndarray:
         return points
 
-    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
+    def _scales(self, truth: Fields, targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
         """Lengths (N,) by which the distances of N people are divided; NaN where it is not known."""
         raise NotImplementedError
 
@@ -113,11 +112,12 @@ class TorsoPCKAccuracy(_PCK):
 
     These are the figures of the evaluation programs behind the papers' tables of LSP; the released predictions of Yang
     et al. (CVPR 2016) give their published row to every digit. MMPose's ``PCKAccuracy(norm_item='torso')`` is another
-    metric: it measures between joints 4 and 5, which are JHMDB's, takes the *predicted* torso where the labeled one is
-    short, and demands a distance below the threshold.
+    metric: its torso is the distance of joints 4 and 5, a choice for JHMDB; it takes the *predicted* torso where the
+    labeled one is short; and a distance that equals the threshold is not correct.
 
     Labels are compared as they are: person-centric annotations (left is the person's left) and observer-centric ones
-    (left is the image's right) give different figures of different networks. Occluded joints count, as there.
+    (left is the image's right) give different figures of different networks. Occluded joints count, as in
+    these programs.
 
     Args:
         threshold: In torsos.
@@ -152,7 +152,7 @@ class TorsoPCKAccuracy(_PCK):
             raise ValueError(f"'torso' must be two joints of the dataset ({names}), got {self.torso!r}")
         self._torso = [self._names.index(name) for name in self.torso]
 
-    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
+    def _scales(self, truth: Fields, targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
         shoulder, hip = self._torso
         length = np.linalg.norm(targets[:, shoulder] - targets[:, hip], axis=-1)
         return np.where(labeled[:, shoulder] & labeled[:, hip], length, np.nan)
@@ -169,7 +169,7 @@ class PCKhAccuracy(_PCK):
     ==========================  ========================================================================================
     ``Mean``                    of all labeled joints but pelvis and thorax together
     ``AUC``                     area under the curve of ``Mean`` over the thresholds 0, .01 ... .5, divided by .5
-    ``Mean@0.1``                as ``Mean``, at .1 (see below)
+    ``Mean@0.1``                as ``Mean``, at the threshold .1 (see below)
     ``Head``, ``Shoulder`` ...  mean of left and right (head: see below)
     ==========================  ========================================================================================
 
@@ -180,7 +180,7 @@ class PCKhAccuracy(_PCK):
     figure          ``'official'``                       ``'hrnet'``
     ==============  ===================================  ==============================================================
     ``Head``        mean of upper neck and head top      head top alone
-    ``Mean@0.1``    at .10                               at .11, by what the papers that use this code call @0.1
+    ``Mean@0.1``    at .10                               at .11, which the papers that use this code call @0.1
     ==============  ===================================  ==============================================================
 
     'official' is the Matlab program of MPII's benchmark, by which the papers' test figures are computed; 'hrnet' the
@@ -193,7 +193,7 @@ class PCKhAccuracy(_PCK):
         offset: Pixels added to the predictions. MPII counts pixels from 1. MMPose's ``MpiiDataset`` leaves its joints
             as they are, so that a network which learned them needs no offset (0). HRNet's program, those made from it
             and MMPose before 1.0 subtract 1 from the joints they train on: their weights need 1. ``MpiiPCKAccuracy``
-            always adds 1, by which a perfect network of MMPose 1 is 1.4 pixels off there.
+            always adds 1, which moves the joints of a perfect network of MMPose 1 by 1.4 pixels.
         collect_device: See MMEngine's ``BaseMetric``.
         prefix: Put before the names of the figures; default ``PCKh``.
         collect_dir: See MMEngine's ``BaseMetric``.
@@ -221,7 +221,7 @@ class PCKhAccuracy(_PCK):
     def _placed(self, points: np.ndarray) -> np.ndarray:
         return points + self.offset
 
-    def _scales(self, truth: Mapping[str, Any], targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
+    def _scales(self, truth: Fields, targets: np.ndarray, labeled: np.ndarray) -> np.ndarray:
         if 'head_size' not in truth:
             raise ValueError(
                 "'gt_instances' must have the field head_size, which MMPose's MpiiDataset makes of a headbox_file "
