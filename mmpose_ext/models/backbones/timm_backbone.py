@@ -48,9 +48,9 @@ class TimmBackbone(BaseModule):
         model_name: timm's name, with or without a tag of its weights: ``'resnet18'``, ``'resnet18.a1_in1k'``.
         out_strides: Strides of the features to return, ascending. Of several features with one stride, such as those of
             a vision transformer, the last one is taken. None: the last feature of the network.
-        checkpoint: File to start from: timm's own (``.pth``, ``.safetensors``), a checkpoint of this package that has the
-            network as its backbone, or ``package:NAME`` for the weights that an installed Python package carries. It is
-            read without running code in it, and must have all weights that are needed here.
+        checkpoint: File to start from: timm's own (``.pth``, ``.safetensors``), a checkpoint of this package that has
+            the network as its backbone, or ``package:NAME`` for the weights that an installed Python package carries.
+            It is read without running code in it, and must have all weights that are needed here.
         pretrained: Whether to start from the weights that timm downloads for ``model_name``.
         frozen_stages: The stage up to which layers are not trained and stay in evaluation mode, as in MMPose's
             backbones. Stage i ends with the network's feature number i, from 0 on; -1: none is frozen.
