@@ -81,8 +81,8 @@ class CameraMPJPE(BaseMetric):
     The figures of actions are computed if the samples name their action (``mmpose_ext.Human36mImageDataset``).
 
     Joints whose true position is NaN (not labeled) do not count. A sample without a label of its root cannot be
-    compared and is left out; the log says how many are. A prediction that is not finite makes its figures
-    NaN.
+    compared and is left out; the log says how many are. A prediction that is not finite makes its figures NaN.
+
     The means are MMPose's ``keypoint_mpjpe``. Its metric ``MPJPE`` is for lifting: it wants predictions in meters of a
     dataset's own frame. Its alignment lets joints without a label take part.
 
