@@ -74,7 +74,7 @@ def _thickness(box: np.ndarray, settings: DrawSettings) -> int:
     if settings.thickness is not None:
         return settings.thickness
     side = float(np.hypot(*(box[2:] - box[:2])))
-    return int(np.clip(round(side / 180), 1, 6)) if np.isfinite(side) else 1
+    return int(np.clip(round(side / 180), 1, 24)) if np.isfinite(side) else 1
 
 
 def _fixed(point: np.ndarray) -> tuple[int, int]:
@@ -94,15 +94,16 @@ def _draw_box(canvas: np.ndarray, people: People, person: int, settings: DrawSet
     if not settings.scores:
         return
     text = f'{people.instance_scores[person]:.2f}'
-    if people.track_ids is not None:
+    if people.track_ids is not None and people.track_ids[person] >= 0:
         text = f'#{int(people.track_ids[person])} {text}'
     scale = 0.35 + 0.07 * thickness
-    (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    stroke = max(1, thickness // 3)
+    (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, stroke)
     left = min(max(x1, 0), max(canvas.shape[1] - width - 2, 0))
     bottom = max(y1 - 2, height + base)
     cv2.rectangle(canvas, (left, bottom - height - base), (left + width + 2, bottom), color, cv2.FILLED)
     cv2.putText(
-        canvas, text, (left + 1, bottom - base + 1), cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), 1, cv2.LINE_AA
+        canvas, text, (left + 1, bottom - base + 1), cv2.FONT_HERSHEY_SIMPLEX, scale, (20, 20, 20), stroke, cv2.LINE_AA
     )
 
 
@@ -119,7 +120,8 @@ def _draw_person(canvas: np.ndarray, people: People, person: int, skeleton: Skel
     _draw_skeleton(canvas, points, shown, skeleton, thickness)
     if settings.sigmas and people.sigmas is not None:
         for joint in np.flatnonzero(shown).tolist():
-            _draw_spread(canvas, points[joint], people.sigmas[person, joint, :2], skeleton.color_of(joint))
+            sigma, color = people.sigmas[person, joint, :2], skeleton.color_of(joint)
+            _draw_spread(canvas, points[joint], sigma, color, max(1, thickness // 3))
 
 
 def _draw_skeleton(
@@ -136,12 +138,14 @@ def _draw_skeleton(
         cv2.circle(canvas, place, radius, (250, 250, 250), 1, cv2.LINE_AA, _FRACTION_BITS)
 
 
-def _draw_spread(canvas: np.ndarray, point: np.ndarray, sigma: np.ndarray, color: Sequence[int]) -> None:
+def _draw_spread(
+    canvas: np.ndarray, point: np.ndarray, sigma: np.ndarray, color: Sequence[int], thickness: int
+) -> None:
     """An ellipse whose half axes are the standard deviations on x and y."""
     if not np.isfinite(sigma).all() or sigma.max() > _LIMIT:
         return
     axes = _fixed(np.maximum(sigma, 0))
-    cv2.ellipse(canvas, _fixed(point), axes, 0, 0, 360, color, 1, cv2.LINE_AA, _FRACTION_BITS)
+    cv2.ellipse(canvas, _fixed(point), axes, 0, 0, 360, color, thickness, cv2.LINE_AA, _FRACTION_BITS)
 
 
 def _depth_views(people: People, skeleton: Skeleton, settings: DrawSettings, side: int) -> np.ndarray:

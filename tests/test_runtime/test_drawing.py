@@ -1,5 +1,7 @@
 """Drawings keep the image's size, show the joints that are confident, and survive what a network may answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,27 @@ def test_nobody_leaves_the_image_as_it_is():
 def test_skeleton_of_other_joints_is_refused():
     with pytest.raises(ValueError, match="'skeleton' must have the people's 4 joints, got 3"):
         draw_people(np.zeros((4, 4, 3), np.uint8), People.empty(4), SKELETON)
+
+
+def test_lines_on_a_huge_image_can_be_seen():
+    """A person of 3000 pixels has lines of more than 10, and a label of more than 30 pixels."""
+    people = People(
+        boxes=np.array([[100, 200, 1600, 3200]], np.float32),
+        box_scores=np.ones(1),
+        keypoints=np.array([[[400, 600], [1400, 600]]], np.float32),
+        scores=np.ones((1, 2)),
+    )
+    drawn = draw_people(np.zeros((4000, 6000, 3), np.uint8), people, Skeleton(('a', 'b'), ((0, 1),)))
+    assert (drawn[500:700, 900] != 0).any(-1).sum() > 10
+    assert (drawn[100:199, 120] != 0).any(-1).sum() > 30
+
+
+def test_people_without_a_number_are_not_labeled_with_one():
+    people = people_at([(10, 30), (30, 30), (20, 50)])
+    image, skeleton = np.zeros((90, 90, 3), np.uint8), Skeleton(('a', 'b', 'c'))
+    settings = DrawSettings()
+    untracked = draw_people(image, replace(people, track_ids=np.array([-1])), skeleton, settings)
+    tracked = draw_people(image, replace(people, track_ids=np.array([5])), skeleton, settings)
+    # -1 and 5 have the same color, so that only the label differs
+    assert (untracked != tracked).any()
+    assert ((untracked != 0).any(-1).sum()) < ((tracked != 0).any(-1).sum())
