@@ -245,6 +245,15 @@ def test_exported_model_predicts_what_torch_predicts(trained, tmp_path):
         np.testing.assert_allclose(first.people.scores, second.people.scores, rtol=1e-4)
 
 
+def test_without_test_data_the_comparison_is_on_noise_and_says_so(trained, tmp_path):
+    config = Config.fromfile(trained[0])
+    config.test_dataloader.dataset.data_root = str(tmp_path / 'nowhere')
+    config.dump(tmp_path / 'config.py')
+    report = export_model(tmp_path / 'config.py', trained[1], tmp_path / 'model.onnx')
+    assert report.is_met
+    assert 'crops of noise' in str(report)
+
+
 def test_half_precision(trained, tmp_path):
     report = export_model(*trained, tmp_path / 'half.onnx', fp16=True, tolerance=1e9)
     assert (tmp_path / 'half.onnx').stat().st_size < 0.6 * (

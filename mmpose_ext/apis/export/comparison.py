@@ -26,6 +26,7 @@ class ExportReport:
         scores: Largest difference of a score.
         sigmas: Largest difference of a sigma on x and y in input pixels; 0 without sigmas.
         tolerance: Largest difference in pixels that is accepted.
+        noise: Whether the crops are noise, because no image was there.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class ExportReport:
     scores: float
     sigmas: float
     tolerance: float
+    noise: bool = False
 
     @property
     def is_met(self) -> bool:
@@ -44,8 +46,9 @@ class ExportReport:
     def __str__(self) -> str:
         depth = f', {self.millimeters:.2g} mm' if self.millimeters else ''
         sigmas = f', sigmas {self.sigmas:.2g} px' if self.sigmas else ''
+        crops = 'crops of noise' if self.noise else 'crops'
         return (
-            f'difference from torch on {self.crops} crops: {self.pixels:.2g} px{depth}{sigmas}, '
+            f'difference from torch on {self.crops} {crops}: {self.pixels:.2g} px{depth}{sigmas}, '
             f'scores {self.scores:.2g} ({"met" if self.is_met else "MISSED"}: at most {self.tolerance:g} px)'
         )
 

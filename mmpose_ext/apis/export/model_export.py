@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,12 +68,14 @@ def export_model(
     width, height = graph.codec.input_size
     crop = CropSettings((int(width), int(height)), float(str(settings['padding'])), bool(settings['udp']))
     crops = _crops_of_data(config) if images is None else _crops_of_images(images, boxes, crop)
-    if not len(crops):
+    noise = not len(crops)
+    if noise:
         crops = np.random.default_rng(0).integers(0, 256, (8, height, width, 3), dtype=np.uint8)
     export_onnx(copy.deepcopy(graph).half() if fp16 else graph, out, settings)
     if tolerance is None:
         tolerance = _HALF_TOLERANCE if fp16 else _TOLERANCE
-    return compare_with_torch(graph, out, np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), tolerance)
+    report = compare_with_torch(graph, out, np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), tolerance)
+    return replace(report, noise=noise)
 
 
 def _crops_of_images(source: Source, boxes: str | Path | None, crop: CropSettings, most: int = 64) -> np.ndarray:
