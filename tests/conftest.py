@@ -8,10 +8,10 @@ from pathlib import Path
 # before torch is loaded: two threads add in another order from run to run, and tests compare bit by bit
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-import numpy as np  # noqa: E402
-import pytest  # noqa: E402
-import torch  # noqa: E402
-from mmengine.registry import DefaultScope  # noqa: E402
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import DefaultScope
 
 sys.path.insert(0, str(Path(__file__).parent))  # for helpers.py: tests are files, not a package
 
