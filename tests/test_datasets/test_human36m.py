@@ -242,7 +242,7 @@ def test_real_frames_mixed_with_mpii(sample_images, monkeypatch):
 
 def test_real_frames_evaluate(sample_images, monkeypatch):
     """Labels as predictions: pixels through the lens and back, 3e-4 mm; without the lens some millimeters are lost."""
-    cfg = real_config(sample_images, monkeypatch, '256x256')
+    cfg = real_config(sample_images, monkeypatch, '')
     loader = Runner.build_dataloader(cfg.val_dataloader)
     figures = {}
     for lens in (True, False):
@@ -263,7 +263,7 @@ def test_real_frames_evaluate(sample_images, monkeypatch):
 
 def test_real_frames_in_the_crop(sample_images, monkeypatch):
     """Everybody is inside the crop of two meters, and the pelvis in its middle."""
-    cfg = real_config(sample_images, monkeypatch, '256x256')
+    cfg = real_config(sample_images, monkeypatch, '')
     cfg.val_dataloader.dataset.pipeline[-1].pack_transformed = True
     for batch in Runner.build_dataloader(cfg.val_dataloader):
         for image, sample in zip(batch['inputs'], batch['data_samples'], strict=True):

@@ -70,7 +70,7 @@ def small(tmp_path, monkeypatch):
         for file in files:
             write_annotations(tmp_path / 'annotations' / f'{file}.json', joints_of(name)['num_keypoints'])
         monkeypatch.setenv(f'{name.upper()}_ROOT', str(tmp_path))
-        return Config.fromfile(BASES / f'topdown_{name}-256x256.py')
+        return Config.fromfile(BASES / f'topdown_{name}.py')
 
     return make
 
@@ -262,9 +262,7 @@ def test_config_names_differ_from_mmposes(name):
 def test_data_check_knows_these_boxes(small, name, tmp_path):
     """Nothing is wrong with a box beyond its image here; the joints are counted as everywhere."""
     small(name)
-    (tmp_path / 'config.py').write_text(
-        f"_base_ = '{BASES / f'topdown_{name}-256x256.py'}'\ndefault_scope = 'mmpose'\n"
-    )
+    (tmp_path / 'config.py').write_text(f"_base_ = '{BASES / f'topdown_{name}.py'}'\ndefault_scope = 'mmpose'\n")
     findings = check_dataset(str(tmp_path / 'config.py'), samples=3)
     joints = joints_of(name)['num_keypoints']
     assert {finding.check for finding in findings if finding.level in ('error', 'warning')} <= {'overlap', 'model'}
