@@ -181,6 +181,7 @@ OTHERS: dict[str, set[str]] = {
         'RLELoss',
         'RealNVP',
         'StackedHourglass',
+        'TimmBackbone',
         'VolumeCrossEntropyLoss',
         'VolumeMSELoss',
         'ZukoFlow',

@@ -1,5 +1,7 @@
 """Images in the type of the network's weights."""
 
+from collections.abc import Sequence
+
 from mmpose.models.data_preprocessors import PoseDataPreprocessor as MMPosePreprocessor
 from torch import Tensor
 
@@ -13,10 +15,22 @@ class PoseDataPreprocessor(MMPosePreprocessor):
     """MMPose's preprocessor, whose normalized images have the type of the model.
 
     MMPose's own gives float32 images after ``model.half()`` or ``model.bfloat16()`` too, which no layer of such a model
-    accepts. Images are normalized in float32 and converted afterwards. Arguments are those of MMPose's class.
+    accepts. Images are normalized in float32 and converted afterwards.
+
+    Args:
+        mean: Of each channel, 0 to 255; None: no normalization.
+        std: Of each channel, 0 to 255; None: no normalization.
+        **settings: Those of MMPose's ``PoseDataPreprocessor``, such as ``bgr_to_rgb``.
     """
 
     mean: Tensor
+
+    def __init__(
+        self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, **settings: object
+    ) -> None:
+        # whole numbers would make buffers of integers, which have no type of a model to tell
+        mean, std = (None if values is None else [float(value) for value in values] for values in (mean, std))
+        super().__init__(mean, std, **settings)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalize a batch.

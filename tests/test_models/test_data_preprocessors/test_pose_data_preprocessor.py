@@ -88,3 +88,14 @@ def test_images_are_those_of_mmpose_in_the_type_of_the_model(mmpose_scope):
     half = ours.half()(dict(inputs=list(images), data_samples=samples))['inputs']
     assert half.dtype == torch.float16
     torch.testing.assert_close(half.float(), expected, atol=2e-2, rtol=0)
+
+
+def test_whole_numbers_are_numbers_too(mmpose_scope):
+    """As in the hourglass's configs: a mean of 0, a standard deviation of 255."""
+    image = torch.full((3, 8, 6), 51, dtype=torch.uint8)
+    samples = make_samples(random_keypoints(1, 4, (6, 8)), input_size=(6, 8))
+    ours = MODELS.build(dict(type='mmpose_ext.PoseDataPreprocessor', mean=[0, 0, 0], std=[255, 255, 255]))
+    for dtype in (torch.float32, torch.bfloat16):
+        inputs = ours.to(dtype)(dict(inputs=[image], data_samples=samples))['inputs']
+        assert inputs.dtype == dtype
+        assert inputs.mean().item() == pytest.approx(0.2, abs=1e-3)
