@@ -52,9 +52,9 @@ LAYERS = {
     'benchmarks': ('lab.profiling', 'apis', 'runtime', 'models', 'checkpoint', *_BELOW_MODELS, 'config'),
     'mmpose_ext.lab.ablation.report': (
         *('lab.ablation', 'lab.profiling', 'lab.visualization'),
-        *('models', 'evaluation', 'config', 'version', *_BELOW_MODELS),
+        *('models', 'evaluation', 'config', 'files', 'version', *_BELOW_MODELS),
     ),
-    'mmpose_ext.lab.ablation': ('config', 'version', *_BELOW_MODELS),
+    'mmpose_ext.lab.ablation': ('config', 'files', 'version', *_BELOW_MODELS),
     'mmpose_ext.lab.dataset_check': (
         'lab.matlab',
         'models',
@@ -78,11 +78,11 @@ LAYERS = {
     'mmpose_ext.lab': (),
     'mmpose_ext.apis': (
         'runtime',
-        *('engine', 'models', 'datasets', 'evaluation', 'checkpoint', 'config', 'version'),
+        *('engine', 'models', 'datasets', 'evaluation', 'checkpoint', 'config', 'files', 'version'),
         *_BELOW_MODELS,
     ),
-    'mmpose_ext.engine': ('checkpoint', 'registry'),
-    'mmpose_ext.synthetic': ('functional',),
+    'mmpose_ext.engine': ('checkpoint', 'files', 'registry'),
+    'mmpose_ext.synthetic': ('files', 'functional'),
     'mmpose_ext.visualization': ('runtime', 'registry'),
     'mmpose_ext.runtime': (),
     'mmpose_ext.models.distillers': (
@@ -104,6 +104,7 @@ LAYERS = {
     'mmpose_ext.functional': (),
     'mmpose_ext.registry': (),
     'mmpose_ext.checkpoint': (),
+    'mmpose_ext.files': (),
     'mmpose_ext.compat': (),
     'mmpose_ext.config': (),
     'mmpose_ext.version': (),
@@ -385,6 +386,7 @@ PUBLIC = {
         'labeled_joints',
         'mask_joints',
         'needed_targets',
+        'normalization',
     ],
 }
 

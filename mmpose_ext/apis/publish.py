@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from mmpose_ext.checkpoint import read_weights
+from mmpose_ext.files import whole_file
 from mmpose_ext.version import __version__
 
 __all__ = ['publish']
@@ -35,10 +36,8 @@ def publish(checkpoint: str | Path, out: str | Path | None = None) -> Path:
     # copies: a view would carry all of the tensor that it is a part of
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
     target = Path(out) if out is not None else source.with_name(f'{source.stem}-{_digest(tensors)}.pth')
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f'.{target.name}.part')
-    torch.save(dict(state_dict=tensors, meta=dict(mmpose_ext_version=__version__)), beside)
-    beside.replace(target)
+    with whole_file(target) as part:
+        torch.save(dict(state_dict=tensors, meta=dict(mmpose_ext_version=__version__)), part)
     return target
 
 

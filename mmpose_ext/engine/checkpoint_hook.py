@@ -10,9 +10,10 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from mmpose_ext.files import PART, write_whole
 from mmpose_ext.registry import HOOKS
 
-from .whole_files import INTERRUPTED, PART, POINTER, WHOLE_FILES, write_whole
+from .whole_files import INTERRUPTED, POINTER, WHOLE_FILES
 
 __all__ = ['SafeCheckpointHook']
 
@@ -42,7 +43,7 @@ class SafeCheckpointHook(CheckpointHook):  # type: ignore[misc]
         if self.file_client_args is None and self.backend_args is None and isinstance(self.file_backend, LocalBackend):
             self.backend_args = dict(backend=WHOLE_FILES)
             if is_main_process():
-                for part in Path(self.out_dir).glob(f'*.pth{PART}'):
+                for part in Path(self.out_dir).glob(f'*.pth*{PART}'):
                     part.unlink()
         if runner.iter > 0 and self._validation_is_due(runner):
             runner.logger.info(f'Epoch {runner.epoch} was not validated before the training stopped; validating now')

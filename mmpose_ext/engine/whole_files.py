@@ -1,6 +1,5 @@
-"""Files that are either whole or not there, and the newest whole checkpoint of a work folder."""
+"""A file backend whose files are either whole or not there, and the newest whole checkpoint of a work folder."""
 
-import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -11,37 +10,18 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
 from mmpose_ext.checkpoint import read_checkpoint
+from mmpose_ext.files import write_whole
 
-__all__ = ['INTERRUPTED', 'WHOLE_FILES', 'WholeFileBackend', 'defect_of', 'find_checkpoint', 'write_whole']
+__all__ = ['INTERRUPTED', 'WHOLE_FILES', 'WholeFileBackend', 'defect_of', 'find_checkpoint']
 
 #: Name of the file backend below, for ``backend_args``.
 WHOLE_FILES = 'mmpose_ext_whole_files'
 #: Checkpoint that a training writes when it is interrupted within an epoch.
 INTERRUPTED = 'interrupted.pth'
-#: What is appended to the name of a file while it is being written.
-PART = '.part'
 #: MMEngine's file in the work folder that names the newest checkpoint.
 POINTER = 'last_checkpoint'
 
 _NUMBERED = re.compile(r'(?!best_).*?(\d+)\.pth')
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file beside its final name, flush it to the disk and rename it.
-
-    Whoever reads ``path``, at any time and also after a crash, finds the old content or the new content.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + PART)
-    try:
-        with part.open('wb') as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 @register_backend(WHOLE_FILES, force=True)

@@ -1,7 +1,6 @@
 """Writing images and their COCO annotation file, by one or several processes."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TypedDict
 
 import cv2
+
+from mmpose_ext.files import write_whole
 
 from .coco_annotations import CATEGORY
 from .image import DrawnImage, draw_image
@@ -78,9 +79,7 @@ def write_splits(out_dir: Path, requests: list[SplitRequest], workers: int, prog
 
 def write_json(path: Path, content: object) -> None:
     """Writes a file that is either whole or absent."""
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(content, separators=(',', ':')) + '\n', encoding='utf-8')
-    os.replace(part, path)
+    write_whole(path, json.dumps(content, separators=(',', ':')) + '\n')
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import torch
 from mmengine.fileio import get_file_backend
 
 from mmpose_ext.engine import whole_files
-from mmpose_ext.engine.whole_files import WHOLE_FILES, defect_of, find_checkpoint, write_whole
+from mmpose_ext.engine.whole_files import WHOLE_FILES, defect_of, find_checkpoint
+from mmpose_ext.files import write_whole
 
 DAMAGES = {
     'cut off': lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),

@@ -5,6 +5,7 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from torch import Tensor, nn
 
 from mmpose_ext.models.heads import BaseHead
+from mmpose_ext.models.utils import normalization
 
 __all__ = ['PoseGraph', 'export_program', 'sample_crops']
 
@@ -35,11 +36,11 @@ class PoseGraph(nn.Module):
         self.flip = flip
         self.flip_indices = [int(index) for index in model.dataset_meta['flip_indices']]
         self.test_cfg = dict(model.test_cfg or {})
-        preprocessor = model.data_preprocessor
-        self.swaps_channels = bool(preprocessor._channel_conversion)
-        mean, std = getattr(preprocessor, 'mean', torch.zeros(3)), getattr(preprocessor, 'std', torch.ones(3))
-        self.register_buffer('mean', mean.detach().clone().view(1, 3, 1, 1), persistent=False)
-        self.register_buffer('std', std.detach().clone().view(1, 3, 1, 1), persistent=False)
+        mean, std, self.swaps_channels = normalization(model.data_preprocessor)
+        device = next(model.parameters()).device
+        for name, values in dict(mean=mean, std=std).items():
+            buffer = torch.tensor(values.tolist(), dtype=torch.float32, device=device).view(1, 3, 1, 1)
+            self.register_buffer(name, buffer, persistent=False)
 
     @property
     def output_names(self) -> list[str]:

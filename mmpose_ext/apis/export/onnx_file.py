@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.utils import digit_version
 
+from mmpose_ext.files import whole_file
 from mmpose_ext.runtime.onnx_model import METADATA_KEY
 from mmpose_ext.runtime.skeleton import Skeleton
 from mmpose_ext.version import __version__
@@ -94,16 +95,14 @@ def export_onnx(graph: PoseGraph, path: str | Path, settings: dict[str, object],
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"'out' must be a file, got {str(path)!r}, which is a folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f'.{path.name}.part')
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter('ignore')  # of the exporters, about their own deprecations
-        _export(graph.eval(), beside, dynamo)
-    content = onnx.load(beside)
-    onnx.helper.set_model_props(content, {METADATA_KEY: json.dumps(settings)})
-    onnx.checker.check_model(content)
-    onnx.save(content, beside)
-    beside.replace(path)
+    with whole_file(path) as part:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter('ignore')  # of the exporters, about their own deprecations
+            _export(graph.eval(), part, dynamo)
+        content = onnx.load(part)
+        onnx.helper.set_model_props(content, {METADATA_KEY: json.dumps(settings)})
+        onnx.checker.check_model(content)
+        onnx.save(content, part)
 
 
 def _export(graph: PoseGraph, path: Path, dynamo: bool) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmpose_ext.files import write_whole
 from mmpose_ext.runtime.people import People
 
-from .result_files import FramePeople, write_text
+from .result_files import FramePeople
 
 __all__ = ['Journal', 'file_stamp']
 
@@ -59,7 +60,7 @@ class Journal:
             self._check_settings(lines[0] if lines else {}, first)
             self.done = self._taken_over(lines[1:], names)
         entries = [first, *(_to_line(entry) for entry in self.done.values())]
-        write_text(self.path, ''.join(f'{json.dumps(entry)}\n' for entry in entries))
+        write_whole(self.path, ''.join(f'{json.dumps(entry)}\n' for entry in entries))
 
     def _check_settings(self, found: Mapping[str, object], wanted: dict[str, dict[str, object]]) -> None:
         earlier = found.get('settings')

@@ -1,16 +1,16 @@
 """What a prediction leaves behind: people of each frame, and the files that other programs read."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmpose_ext.files import write_whole
 from mmpose_ext.runtime.people import People
 from mmpose_ext.runtime.skeleton import Skeleton
 from mmpose_ext.runtime.sources import Frame
 
-__all__ = ['FramePeople', 'write_coco', 'write_text', 'write_video_json']
+__all__ = ['FramePeople', 'write_coco', 'write_video_json']
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,6 @@ class FramePeople:
         """People of a frame that was read, or that could not be."""
         size = (0, 0) if frame.image is None else (frame.image.shape[1], frame.image.shape[0])
         return cls(frame.index, frame.name, size, people, frame.time, frame.problem)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that it is whole whenever it exists."""
-    beside = path.with_name(f'.{path.name}.part')
-    beside.write_text(text, encoding='utf-8')
-    os.replace(beside, path)
 
 
 def image_ids(names: Sequence[str], known: Mapping[str, int] | None = None) -> list[int]:
@@ -94,8 +87,8 @@ def write_coco(
         for index, entry in enumerate(people, start=1)
     ]
     content = dict(images=images, annotations=annotations, categories=[category])
-    write_text(out_dir / 'keypoints.json', json.dumps(content))
-    write_text(out_dir / 'results.json', json.dumps(people))
+    write_whole(out_dir / 'keypoints.json', json.dumps(content))
+    write_whole(out_dir / 'results.json', json.dumps(people))
 
 
 def write_video_json(path: Path, frames: Sequence[FramePeople], skeleton: Skeleton, rate: float) -> None:
@@ -108,4 +101,4 @@ def write_video_json(path: Path, frames: Sequence[FramePeople], skeleton: Skelet
         for frame in frames
     ]
     content = dict(frame_rate=rate, size=list(frames[0].size) if frames else [0, 0], frames=entries)
-    write_text(path, json.dumps(dict(content, keypoints=list(skeleton.joint_names))))
+    write_whole(path, json.dumps(dict(content, keypoints=list(skeleton.joint_names))))

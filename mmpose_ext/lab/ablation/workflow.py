@@ -16,6 +16,8 @@ from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
+from mmpose_ext.files import write_whole
+
 from .job_process import discard
 from .plan import Job, Plan
 
@@ -68,10 +70,7 @@ def _write_plan(plan: Plan, work_dir: Path, root: Path, gpus: int) -> str:
     ]
     name = re.sub(r'[^\w.+-]', '_', f'{plan.table.name}_{plan.data}_{plan.seeds}', flags=re.ASCII)
     path = work_dir / 'plans' / f'{name[-150:]}.json'
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix('.new')
-    beside.write_text(json.dumps(jobs, indent=1), encoding='utf-8')
-    beside.replace(path)
+    write_whole(path, json.dumps(jobs, indent=1))
     return inside(path)
 
 

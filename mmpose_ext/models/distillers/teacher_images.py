@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from mmengine.model import ImgDataPreprocessor
 from torch import Tensor, nn
 
 from mmpose_ext.functional import resample
+from mmpose_ext.models.utils import normalization
 
 __all__ = ['TeacherImages']
 
@@ -27,7 +27,7 @@ class TeacherImages(nn.Module):
     def __init__(self, student: nn.Module | None, teacher: nn.Module | None, size: Sequence[int]) -> None:
         super().__init__()
         self.size = tuple(size)
-        (mean, std, swap), (other_mean, other_std, other_swap) = _normalization(student), _normalization(teacher)
+        (mean, std, swap), (other_mean, other_std, other_swap) = normalization(student), normalization(teacher)
         self.swap = swap != other_swap
         if self.swap:
             mean, std = mean[::-1], std[::-1]
@@ -42,17 +42,3 @@ class TeacherImages(nn.Module):
         if not self.same:
             inputs = inputs * self.scale + self.shift
         return resample(inputs, self.size, antialias=True)
-
-
-def _normalization(preprocessor: nn.Module | None) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Mean and standard deviation (3,) by which a preprocessor normalizes, and whether it swaps red and blue."""
-    mean, std = np.zeros(3), np.ones(3)
-    if not isinstance(preprocessor, ImgDataPreprocessor):
-        return mean, std, False
-    # the meta device has no values, and no images will come
-    if preprocessor._enable_normalize and not preprocessor.mean.is_meta:
-        mean, std = (
-            np.broadcast_to(value.detach().cpu().numpy().reshape(-1), 3)
-            for value in (preprocessor.mean, preprocessor.std)
-        )
-    return mean, std, bool(preprocessor._channel_conversion)

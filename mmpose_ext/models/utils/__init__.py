@@ -1,6 +1,7 @@
 """What heads need besides layers."""
 
 from .flip import average_keypoints, average_maps, average_points, average_scores
+from .normalization import normalization
 from .targets import (
     SampleKeypoints,
     Targets,
@@ -27,4 +28,5 @@ __all__ = [
     'labeled_joints',
     'mask_joints',
     'needed_targets',
+    'normalization',
 ]

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 from mmengine.config import Config
 
+from mmpose_ext.files import write_whole
 from mmpose_ext.lab.visualization.dataset_skeleton import SIDE_COLORS, Skeleton, side_of_link, skeleton_of
 
 from .predictions import Person, read_people
-from .results import Json, write_whole
+from .results import Json
 
 __all__ = ['closeness', 'draw_differences', 'most_different', 'people_file']
 

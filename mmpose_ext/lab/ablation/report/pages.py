@@ -11,9 +11,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
+from mmpose_ext.files import write_whole
+
 from .curves import draw_curves
 from .images import people_file
-from .results import Json, load_results, write_whole
+from .results import Json, load_results
 from .view import failures, order_counts, order_lines, order_sentence, table_view
 
 __all__ = ['render_pages']

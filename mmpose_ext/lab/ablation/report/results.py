@@ -1,13 +1,14 @@
 """Results files: the figures of a table as json, see :mod:`.collect` for the keys."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ['KIND', 'Json', 'dump_results', 'load_results', 'read_results', 'results_name', 'write_whole']
+from mmpose_ext.files import write_whole
+
+__all__ = ['KIND', 'Json', 'dump_results', 'load_results', 'read_results', 'results_name']
 
 KIND = 'ablation table'
 
@@ -23,14 +24,6 @@ def results_name(table: str, data: str) -> str:
         table = Path(table).stem
     name = table if table.endswith(f'_{data}') else f'{table}_{data}'
     return re.sub(r'[^\w.+-]', '_', name, flags=re.ASCII)
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file beside its place and rename it, so that nobody reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f'.{path.name}.{os.getpid()}')
-    beside.write_bytes(content.encode('utf-8', 'replace') if isinstance(content, str) else content)
-    beside.replace(path)
 
 
 def dump_results(results: Mapping[str, Any], out: Path) -> Path:
