@@ -1,6 +1,5 @@
 """Compare the speed of the DARK codec with MMPose's: times side by side, ratios, and whether they meet their goals."""
 
-import argparse
 import sys
 from collections.abc import Callable
 
@@ -9,7 +8,7 @@ import torch
 from mmpose.codecs import MSRAHeatmap
 from torch import Tensor
 
-from mmpose_ext.lab.profiling.timing import Goal, measure, one_thread
+from mmpose_ext.lab.profiling.timing import Goal, measure, one_thread, run_comparison
 from mmpose_ext.registry import KEYPOINT_CODECS
 
 __all__ = ['compare_codecs']
@@ -84,16 +83,5 @@ def compare_codecs(rounds: int = 15, block: float = 0.1) -> tuple[list[str], boo
     return lines, all(goal.is_met(times) for goal in CODEC_GOALS)
 
 
-def main() -> int:
-    """Run the comparison; the exit status is 0 unless ``--check`` is given and a goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--rounds', type=int, default=15, help='turns of each function (default: %(default)s)')
-    parser.add_argument('--check', action='store_true', help='exit with status 1 if a goal is missed')
-    arguments = parser.parse_args()
-    lines, met = compare_codecs(arguments.rounds)
-    print('\n'.join(lines))
-    return int(arguments.check and not met)
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_comparison(compare_codecs, __doc__))

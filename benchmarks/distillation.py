@@ -1,6 +1,5 @@
 """What a teacher adds to a training step beside its own forward pass; student, teacher and both measured in one run."""
 
-import argparse
 import inspect
 import sys
 import time
@@ -20,7 +19,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils import register_all_modules
 
 from mmpose_ext.config import config_path
-from mmpose_ext.lab.profiling.timing import measure_turns, one_thread
+from mmpose_ext.lab.profiling.timing import measure_turns, one_thread, run_comparison
 from mmpose_ext.registry import MODELS
 
 __all__ = ['DistillationCase', 'compare_distillation']
@@ -182,16 +181,5 @@ def compare_distillation(rounds: int = 15, block: float = 0.1) -> tuple[list[str
     return lines[:-1], met
 
 
-def main() -> int:
-    """Run the comparison; the exit status is 0 unless ``--check`` is given and the goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--rounds', type=int, default=15, help='turns of each step (default: %(default)s)')
-    parser.add_argument('--check', action='store_true', help='exit with status 1 if the goal is missed')
-    arguments = parser.parse_args()
-    lines, met = compare_distillation(arguments.rounds)
-    print('\n'.join(lines))
-    return int(arguments.check and not met)
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_comparison(compare_distillation, __doc__))

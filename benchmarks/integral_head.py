@@ -1,6 +1,5 @@
 """How fast the integral head is beside MMPose's: training step and prediction, same batch, same weights, one run."""
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
-from mmpose_ext.lab.profiling.timing import Goal, measure, one_thread
+from mmpose_ext.lab.profiling.timing import Goal, measure, one_thread, run_comparison
 from mmpose_ext.registry import MODELS
 
 __all__ = ['HeadCase', 'compare_integral_heads', 'head_pair']
@@ -181,16 +180,5 @@ def compare_integral_heads(rounds: int = 15, block: float = 0.1) -> tuple[list[s
     return lines[:-1], met
 
 
-def main() -> int:
-    """Run the comparison; the exit status is 0 unless ``--check`` is given and a goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--rounds', type=int, default=15, help='turns of each function (default: %(default)s)')
-    parser.add_argument('--check', action='store_true', help='exit with status 1 if a goal is missed')
-    arguments = parser.parse_args()
-    lines, met = compare_integral_heads(arguments.rounds)
-    print('\n'.join(lines))
-    return int(arguments.check and not met)
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_comparison(compare_integral_heads, __doc__))

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmpose.apis import MMPoseInferencer, init_model
+from mmpose.apis import MMPoseInferencer
 
 from mmpose_ext.apis.export import PoseGraph, export_model
 from mmpose_ext.apis.predict.detector import Detector
-from mmpose_ext.apis.predict.pose_model import TorchPoseModel, find_config
+from mmpose_ext.apis.predict.pose_model import TorchPoseModel, build_model
 from mmpose_ext.apis.predict.run import run_prediction
-from mmpose_ext.checkpoint import load_fitting_weights
+from mmpose_ext.config import find_config
 from mmpose_ext.lab.profiling.timing import Goal, measure, one_thread
 from mmpose_ext.runtime.drawing import DrawSettings
 from mmpose_ext.runtime.onnx_model import OnnxPoseModel
@@ -51,7 +51,7 @@ def compare_programs(
         The lines of a report, and whether every goal is met.
     """
     with tempfile.TemporaryDirectory() as folder:
-        theirs = Config.fromfile(find_config(config))
+        theirs = Config.fromfile(find_config(config, 'model'))
         theirs.visualizer = dict(type='PoseLocalVisualizer', name='visualizer', backend='matplotlib')
         theirs.dump(f'{folder}/pose.py')
         arguments = dict(det_model=detector, det_weights=detector_weights, det_cat_ids=[0], device='cpu')
@@ -104,9 +104,7 @@ def compare_runtimes(config: str, weights: str, rounds: int = 5) -> list[str]:
     """
     with tempfile.TemporaryDirectory() as folder, one_thread(), torch.no_grad():
         report = export_model(config, weights, f'{folder}/model.onnx')
-        model = init_model(Config.fromfile(find_config(config)), None, device='cpu')
-        load_fitting_weights(model, weights, 'weights')
-        graph = PoseGraph(model)
+        graph = PoseGraph(build_model(config, weights))
         exported = OnnxPoseModel(f'{folder}/model.onnx', threads=1)
         width, height = graph.codec.input_size
         lines = [f'crops of {width} x {height}, CPU, 1 thread, median of {rounds} rounds; {report}']

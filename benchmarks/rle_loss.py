@@ -1,6 +1,5 @@
 """How fast the loss of residual log-likelihood estimation is beside MMPose's; measured side by side in one run."""
 
-import argparse
 import sys
 from collections.abc import Callable
 
@@ -8,7 +7,7 @@ import torch
 from mmpose.models.losses import RLELoss
 from torch import Tensor, nn
 
-from mmpose_ext.lab.profiling.timing import Goal, measure, one_thread
+from mmpose_ext.lab.profiling.timing import Goal, measure, one_thread, run_comparison
 from mmpose_ext.registry import MODELS
 
 __all__ = ['compare_rle_losses']
@@ -67,16 +66,5 @@ def compare_rle_losses(rounds: int = 15, block: float = 0.1) -> tuple[list[str],
     return lines, all(goal.is_met(times) for goal in RLE_GOALS)
 
 
-def main() -> int:
-    """Run the comparison; the exit status is 0 unless ``--check`` is given and the goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--rounds', type=int, default=15, help='turns of each function (default: %(default)s)')
-    parser.add_argument('--check', action='store_true', help='exit with status 1 if the goal is missed')
-    arguments = parser.parse_args()
-    lines, met = compare_rle_losses(arguments.rounds)
-    print('\n'.join(lines))
-    return int(arguments.check and not met)
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_comparison(compare_rle_losses, __doc__))

@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-__all__ = ['config_path', 'configs_root']
+__all__ = ['config_path', 'configs_root', 'find_config']
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -37,6 +37,27 @@ def config_path(name: str) -> str:
     stem = relative.removesuffix('.py')
     close = [path for path in known if stem in path][:3] or get_close_matches(relative, known, n=3, cutoff=0)
     raise FileNotFoundError(f"'name' must be a config below {folders[0]}, got {name!r}; closest: {', '.join(close)}")
+
+
+def find_config(config: str | Path, argument: str) -> str:
+    """Path of a config that a user names: by its file, or by its name below ``configs/`` of this package.
+
+    Args:
+        config: The file or the name.
+        argument: Name of the argument, for the message.
+
+    Raises:
+        ValueError: If there is none; the message lists the closest names.
+    """
+    if Path(config).is_file():
+        return str(config)
+    try:
+        return config_path(str(config))
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"'{argument}' must be a config, its file or its name below configs/, got {str(config)!r}, which does not "
+            f'exist: {error}'
+        ) from error
 
 
 def configs_root() -> Path:

@@ -14,14 +14,14 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
 
 from mmpose_ext.checkpoint import load_fitting_weights
-from mmpose_ext.config import config_path
+from mmpose_ext.config import find_config
 from mmpose_ext.runtime.crops import usable_boxes
 from mmpose_ext.runtime.people import People
 from mmpose_ext.runtime.skeleton import Skeleton
 
 from .loading import chosen_device, named_errors
 
-__all__ = ['PoseModel', 'TorchPoseModel', 'build_model', 'find_config']
+__all__ = ['PoseModel', 'TorchPoseModel', 'build_model']
 
 
 class PoseModel(Protocol):
@@ -32,20 +32,6 @@ class PoseModel(Protocol):
 
     def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
         """People of several images, each (H, W, 3) uint8 in BGR, from boxes (N, 5) with a score."""
-
-
-def find_config(model: str | Path) -> str:
-    """Path of a config, given as a path or by its name below ``configs/`` of this package.
-
-    Raises:
-        ValueError: If there is none; the message lists the closest names.
-    """
-    if Path(model).is_file():
-        return str(model)
-    try:
-        return config_path(str(model))
-    except FileNotFoundError as error:
-        raise ValueError(f"'model' must be a config or the name of one, got {str(model)!r}: {error}") from error
 
 
 def build_model(config: str | Path | Config, weights: str | Path, device: str = 'cpu') -> TopdownPoseEstimator:
@@ -60,7 +46,7 @@ def build_model(config: str | Path | Config, weights: str | Path, device: str = 
         ValueError: If the config is not one of a top-down model and its dataset, or the checkpoint does not fit it.
     """
     name = 'a config' if isinstance(config, Config) else config
-    path = None if isinstance(config, Config) else find_config(config)
+    path = None if isinstance(config, Config) else find_config(config, 'model')
     with named_errors('model', 'a config that builds a model', name):
         config = Config.fromfile(path) if path is not None else config
         model = init_model(config, None, device=device)

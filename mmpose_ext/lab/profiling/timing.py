@@ -1,5 +1,6 @@
 """Times of functions that take turns, and ratios of them that are held against goals."""
 
+import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from statistics import median
 import cv2
 import torch
 
-__all__ = ['Goal', 'measure', 'measure_turns', 'one_thread']
+__all__ = ['Goal', 'measure', 'measure_turns', 'one_thread', 'run_comparison']
 
 Functions = Mapping[str, Callable[[], object]]
 
@@ -109,3 +110,23 @@ def one_thread() -> Iterator[None]:
     finally:
         torch.set_num_threads(kept[0])
         cv2.setNumThreads(kept[1])
+
+
+def run_comparison(compare: Callable[[int], tuple[list[str], bool]], description: str | None) -> int:
+    """Run a comparison from the command line: ``--rounds N``, and ``--check`` to fail if a goal is missed.
+
+    Args:
+        compare: Takes the number of turns of each function; returns the lines of a report and whether all goals are
+            met.
+        description: What the program does.
+
+    Returns:
+        The exit status: 0 unless ``--check`` is given and a goal is missed.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('--rounds', type=int, default=15, help='turns of each function (default: %(default)s)')
+    parser.add_argument('--check', action='store_true', help='exit with status 1 if a goal is missed')
+    arguments = parser.parse_args()
+    lines, met = compare(arguments.rounds)
+    print('\n'.join(lines))
+    return int(arguments.check and not met)

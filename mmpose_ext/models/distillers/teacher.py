@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mmpose_ext.checkpoint import load_weights
 from mmpose_ext.codecs import MapFormat
-from mmpose_ext.config import config_path
+from mmpose_ext.config import find_config
 from mmpose_ext.models.heads import Features, Samples
 from mmpose_ext.registry import MODELS
 
@@ -26,19 +26,6 @@ __all__ = ['Teacher']
 
 # arguments of an estimator: what remains of the config of a distilled student that is a teacher itself
 _ESTIMATOR = ('backbone', 'neck', 'head', 'train_cfg', 'test_cfg', 'data_preprocessor', 'init_cfg', 'metainfo')
-
-
-def _file(name: str) -> str:
-    """A config's path: as it is given, or below the configs of this package, wherever these are installed."""
-    if Path(name).is_file():
-        return name
-    try:
-        return config_path(name)
-    except FileNotFoundError as error:
-        raise ValueError(
-            f"'teacher.config' must be a config, its file or its name below configs/, got {name!r}, which does not "
-            f'exist: {error}'
-        ) from error
 
 
 def _read(teacher: ConfigType) -> tuple[ConfigType, Metainfo | str | None, str | None, str | None]:
@@ -53,7 +40,7 @@ def _read(teacher: ConfigType) -> tuple[ConfigType, Metainfo | str | None, str |
     if settings:
         raise ValueError(f"'teacher' must have config, checkpoint and metainfo, got {sorted(settings)} as well")
     if isinstance(config, (str, Path)):
-        config = Config.fromfile(_file(str(config)))
+        config = Config.fromfile(find_config(config, 'teacher.config'))
     model = config.get('model', config)
     if 'type' not in model:
         raise ValueError(f"'teacher.config' must be a whole config or one of a model, got {sorted(config)}")
