@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,13 +41,9 @@ def _same_numbers_every_time() -> None:
 
 
 @pytest.fixture(autouse=True, scope='module')
-def _scope_of_a_runner_ends_with_the_file() -> Iterator[None]:
-    """MMEngine's runners set the default scope of the whole process."""
-    scopes = DefaultScope._instance_dict
-    kept = dict(scopes)
-    yield
-    scopes.clear()
-    scopes.update(kept)
+def _each_file_starts_without_a_scope() -> None:
+    """MMEngine's runners and MMPose's init_model set the default scope of the whole process."""
+    DefaultScope._instance_dict = OrderedDict()  # overwrite_default_scope replaces it too, so clearing it is not enough
 
 
 @pytest.fixture

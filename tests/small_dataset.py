@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
+from mmpose.apis import init_model
 
 from mmpose_ext import config_path
 
@@ -88,6 +90,20 @@ def write_config(tiny_data: Path) -> Callable[[Path], Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope='session')
+def trained(write_config: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A config of the tiny dataset, and a checkpoint of a network that answers differently everywhere."""
+    folder = tmp_path_factory.mktemp('model')
+    config = write_config(folder)
+    torch.manual_seed(0)  # before the network is built: the same weights whichever test asks first
+    with DefaultScope.overwrite_default_scope('mmpose'):  # or init_model sets it for the rest of the process
+        model = init_model(str(config), None, device='cpu')
+    for parameter in model.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape)
+    torch.save(dict(state_dict=model.state_dict()), folder / 'model.pth')
+    return str(config), str(folder / 'model.pth')
 
 
 @pytest.fixture

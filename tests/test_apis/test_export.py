@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
-from mmpose.apis import init_model
 
 from mmpose_ext.apis.export import PoseGraph, export_model, export_program
 from mmpose_ext.apis.export.comparison import compare_with_torch
@@ -218,18 +217,6 @@ def test_heads_of_mmpose_are_refused_with_a_way_out(mmpose_scope):
     model = MODELS.build(ConfigDict(dict(type='TopdownPoseEstimator', backbone=BACKBONE, head=head)))
     with pytest.raises(ValueError, match='must have a head of mmpose_ext'):
         PoseGraph(model)
-
-
-@pytest.fixture(scope='module')
-def trained(write_config, tmp_path_factory):
-    folder = tmp_path_factory.mktemp('model')
-    config = write_config(folder)
-    model = init_model(str(config), None, device='cpu')
-    torch.manual_seed(0)
-    for parameter in model.parameters():
-        parameter.data += 0.02 * torch.randn(parameter.shape)
-    torch.save(dict(state_dict=model.state_dict()), folder / 'model.pth')
-    return str(config), str(folder / 'model.pth')
 
 
 def test_exported_model_predicts_what_torch_predicts(trained, tmp_path):

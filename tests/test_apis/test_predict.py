@@ -23,19 +23,6 @@ BOXES = [[5, 10, 90, 140], [20, 0, 115, 150]]
 
 
 @pytest.fixture(scope='module')
-def trained(write_config, tmp_path_factory) -> tuple[str, str]:
-    """A config of the tiny dataset, and a checkpoint of a network that answers differently everywhere."""
-    folder = tmp_path_factory.mktemp('model')
-    config = write_config(folder)
-    model = init_model(str(config), None, device='cpu')
-    torch.manual_seed(0)
-    for parameter in model.parameters():
-        parameter.data += 0.1 * torch.randn(parameter.shape)
-    torch.save(dict(state_dict=model.state_dict()), folder / 'model.pth')
-    return str(config), str(folder / 'model.pth')
-
-
-@pytest.fixture(scope='module')
 def images(tmp_path_factory) -> Path:
     """Three images of different sizes and one that is broken."""
     folder = tmp_path_factory.mktemp('images')
