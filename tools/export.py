@@ -8,8 +8,6 @@ Exit status: 0; 1 if the keypoints of the exported model are too far from those 
 import argparse
 import sys
 
-from mmpose_ext.apis.export import export_model
-
 
 def main() -> int:
     """Run the export; the exit status is documented at the top."""
@@ -25,6 +23,8 @@ def main() -> int:
     arguments = parser.parse_args()
     images = arguments.images
     try:
+        from mmpose_ext.apis.export import export_model  # here, because it takes seconds, and --help is quick
+
         report = export_model(
             arguments.config,
             arguments.checkpoint,

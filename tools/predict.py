@@ -10,9 +10,6 @@ are named and skipped); 130 after Ctrl-C.
 import argparse
 import sys
 
-from mmpose_ext.apis.predict import predict
-from mmpose_ext.runtime.drawing import DrawSettings
-
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
@@ -51,6 +48,10 @@ def main() -> int:
     arguments = parse_arguments()
     detector, detector_weights = [*(arguments.detector or []), None, None][:2]
     try:
+        # here, because they take seconds: --help is quick, and Ctrl-C ends the program without a traceback
+        from mmpose_ext.apis.predict import predict
+        from mmpose_ext.runtime.drawing import DrawSettings
+
         result = predict(
             arguments.source[0] if len(arguments.source) == 1 else arguments.source,
             arguments.model,

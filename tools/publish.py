@@ -3,8 +3,6 @@
 import argparse
 import sys
 
-from mmpose_ext.apis.publish import publish
-
 
 def main() -> int:
     """Write the file and print its path."""
@@ -13,6 +11,8 @@ def main() -> int:
     parser.add_argument('--out', help='file to write (default: beside the checkpoint, with a checksum in its name)')
     arguments = parser.parse_args()
     try:
+        from mmpose_ext.apis.publish import publish  # here, because it takes seconds, and --help is quick
+
         path = publish(arguments.checkpoint, arguments.out)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)

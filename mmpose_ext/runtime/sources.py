@@ -16,6 +16,7 @@ __all__ = [
     'Source',
     'VideoSource',
     'open_source',
+    'open_sources',
     'read_image',
 ]
 
@@ -81,13 +82,18 @@ def read_image(path: str | Path) -> np.ndarray:
         raise ValueError(f'{path} cannot be read: {error.strerror or error}') from error
     if not content.size:
         raise ValueError(f'{path} is empty')
+    kind = 'video' if _is_video(path) else 'image'
     try:
         image = cv2.imdecode(content, cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise ValueError(f'{path} is no image that OpenCV reads: {error.err}') from error
+        raise ValueError(f'{path} is no {kind} that OpenCV reads: {error.err}') from error
     if image is None:
-        raise ValueError(f'{path} is no image that OpenCV reads')
+        raise ValueError(f'{path} is no {kind} that OpenCV reads')
     return image
+
+
+def _is_video(path: str | Path) -> bool:
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
 def check_array(image: np.ndarray) -> np.ndarray:
@@ -149,6 +155,7 @@ class VideoSource:
     Attributes:
         rate: Frames per second.
         size: (w, h) of the frames in pixels.
+        shortfall: After :meth:`frames` has ended: one sentence if the file has fewer frames than it announces, else ''.
     """
 
     is_video = True
@@ -161,6 +168,7 @@ class VideoSource:
         self.size = (int(video.get(cv2.CAP_PROP_FRAME_WIDTH)), int(video.get(cv2.CAP_PROP_FRAME_HEIGHT)))
         live = isinstance(name, int) or str(name).startswith(_STREAMS)
         self._count = 0 if live else max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self.shortfall = ''
         video.release()
 
     def _open(self) -> cv2.VideoCapture:
@@ -169,6 +177,11 @@ class VideoSource:
             what = f'camera {self.name}' if isinstance(self.name, int) else str(self.name)
             raise ValueError(f"'source' must be a video that OpenCV reads, got {what}")
         return video
+
+    @property
+    def stem(self) -> str:
+        """The name without folder and suffix, after which results are named."""
+        return f'camera{self.name}' if isinstance(self.name, int) else Path(str(self.name)).stem or 'video'
 
     def __len__(self) -> int:
         return self._count
@@ -194,12 +207,14 @@ class VideoSource:
                 index += 1
             if index < self._count and not index:
                 yield Frame(0, f'{stem} frame 0', None, 0.0, f'{stem} has no frame that OpenCV decodes')
+            elif index + 1 < self._count:  # one frame may be rounding: some formats store the duration alone
+                self.shortfall = f'{stem} ends after {index} of the {self._count} frames that it announces'
         finally:
             video.release()
 
 
 def open_source(source: Source) -> ImageSource | VideoSource:
-    """Find the images that a user means.
+    """Find the images that a user means, where these are still images or one video.
 
     Args:
         source: An image file, a folder (its images, in the order of their names; other files are left out), a pattern
@@ -207,37 +222,74 @@ def open_source(source: Source) -> ImageSource | VideoSource:
             or the number of a camera (also as text).
 
     Raises:
-        ValueError: If there is no such file, or no image in it.
+        ValueError: If there is no such file, no image in it, or more than one video.
+    """
+    found = open_sources(source)
+    if len(found) > 1 and isinstance(found[0], VideoSource):
+        raise ValueError(f"'source' must be images or one video, got {len(found)} videos")
+    return found[0]
+
+
+def open_sources(source: Source) -> list[ImageSource | VideoSource]:
+    """Find the images and videos that a user means.
+
+    Args:
+        source: As for :func:`open_source`; folders, patterns and lists may also hold videos.
+
+    Returns:
+        The still images together, if there are any, then each video. A file that is named like a video and that
+        OpenCV cannot open is among the images, which name it when it is read.
+
+    Raises:
+        ValueError: If there is no such file, or no image and no video in it.
     """
     if isinstance(source, np.ndarray):
-        return ImageSource([source] if source.ndim < 4 else list(source))
+        return [ImageSource([source] if source.ndim < 4 else list(source))]
     if isinstance(source, int):
-        return VideoSource(source)
+        return [VideoSource(source)]
     if isinstance(source, (str, Path)):
         return _open_name(str(source))
     items = list(source)
     if not items or not all(isinstance(item, (str, Path, np.ndarray)) for item in items):
         raise ValueError(f"'source' must be a list of one or more files or arrays, got {items!r:.200}")
-    return ImageSource(items)
+    return _sorted_by_kind(items)
 
 
-def _open_name(name: str) -> ImageSource | VideoSource:
+def _sorted_by_kind(items: Sequence[str | Path | np.ndarray]) -> list[ImageSource | VideoSource]:
+    """The still images of a list, then its videos."""
+    images: list[str | Path | np.ndarray] = []
+    videos: list[ImageSource | VideoSource] = []
+    for item in items:
+        if isinstance(item, np.ndarray) or not _is_video(item):
+            images.append(item)
+            continue
+        try:
+            videos.append(VideoSource(str(item)))
+        except ValueError:
+            images.append(item)
+    return [ImageSource(images), *videos] if images else videos
+
+
+def _open_name(name: str) -> list[ImageSource | VideoSource]:
     path = Path(name)
     if path.is_dir():
-        images = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in IMAGE_SUFFIXES)
-        if not images:
-            raise ValueError(f"'source' must be a folder with images ({' '.join(sorted(IMAGE_SUFFIXES))}), got {name}")
-        return ImageSource(images)
+        suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+        files = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in suffixes)
+        if not files:
+            raise ValueError(
+                f"'source' must be a folder with images or videos ({' '.join(sorted(suffixes))}), got {name}"
+            )
+        return _sorted_by_kind(files)
     if path.is_file():
-        return VideoSource(name) if path.suffix.lower() in VIDEO_SUFFIXES else ImageSource([path])
+        return [VideoSource(name) if _is_video(path) else ImageSource([path])]
     if name.startswith(_STREAMS):
-        return VideoSource(name)
+        return [VideoSource(name)]
     if name.isdecimal():
-        return VideoSource(int(name))
+        return [VideoSource(int(name))]
     if glob.has_magic(name):
         matches = sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())
         if matches:
-            return ImageSource(matches)
+            return _sorted_by_kind(matches)
     raise ValueError(
         f"'source' must be an image, a folder, a pattern, a video, a stream or a camera's number, got {name!r}, "
         'which does not exist'

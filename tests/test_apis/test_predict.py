@@ -125,6 +125,30 @@ def test_video_gives_frames_with_times_and_a_video(trained, video, tmp_path):
     assert (drawn.get(cv2.CAP_PROP_FRAME_COUNT), drawn.get(cv2.CAP_PROP_FRAME_WIDTH)) == (20, 96)
 
 
+def test_folder_of_images_and_videos(trained, video, images, tmp_path):
+    folder = tmp_path / 'camera'
+    folder.mkdir()
+    (folder / 'photograph.png').write_bytes((images / '000000000007.png').read_bytes())
+    (folder / 'broken.mp4').write_bytes(b'no video')
+    content = video.read_bytes()
+    (folder / 'drawn.avi').write_bytes(content[: len(content) // 2])
+    (folder / 'walk.avi').write_bytes(content)
+    result = predict(folder, *trained, out_dir=tmp_path / 'out', flip=False)
+    names = [Path(frame.name).name for frame in result.frames]
+    assert names[:2] == ['broken.mp4', 'photograph.png']
+    assert names[-20:] == [f'walk.avi frame {number}' for number in range(20)]
+    assert (result.exit_code, len(result.problems)) == (3, 1)
+    assert 'broken.mp4 is no video' in result.problems[0]
+    (warning,) = result.warnings
+    assert warning == f'drawn.avi ends after {len(names) - 22} of the 20 frames that it announces'
+    assert warning in result.summary()
+    assert len(json.loads((tmp_path / 'out' / 'keypoints.json').read_text())['images']) == 1
+    # a video that is named like the folder of drawings has another folder
+    assert len(json.loads((tmp_path / 'out' / 'walk' / 'walk.json').read_text())['frames']) == 20
+    assert (tmp_path / 'out' / 'drawn_1' / 'drawn.json').is_file()
+    assert not (tmp_path / 'out' / 'drawn').exists()
+
+
 def test_people_of_a_video_are_tracked(trained, tmp_path):
     pytest.importorskip('trackers')
     path = tmp_path / 'two.avi'
@@ -242,11 +266,16 @@ def test_checkpoint_of_another_model_is_refused(trained, images, tmp_path):
     torch.save(dict(state_dict=dict(other=torch.zeros(3))), tmp_path / 'other.pth')
     with pytest.raises(ValueError, match='no weight fits'):
         predict(images, trained[0], tmp_path / 'other.pth')
+    weights = torch.load(trained[1], weights_only=True)['state_dict']
+    torch.save({name: tensor for name, tensor in weights.items() if 'final_layer' not in name}, tmp_path / 'part.pth')
+    with pytest.raises(ValueError, match='2 of its weights are missing .* such as head.final_layer'):
+        predict(images, trained[0], tmp_path / 'part.pth')
 
 
 def test_boxes_from_annotations_and_tables(tmp_path):
     coco = dict(images=[dict(id=3, file_name='a/x.jpg'), dict(id=4, file_name='y.jpg')])
-    coco['annotations'] = [dict(image_id=3, bbox=[1, 2, 3, 4])]
+    crowd = dict(image_id=4, bbox=[0, 0, 90, 90], iscrowd=1)
+    coco['annotations'] = [dict(image_id=3, bbox=[1, 2, 3, 4], iscrowd=0), crowd]
     (tmp_path / 'a.json').write_text(json.dumps(coco))
     boxes = BoxFile(tmp_path / 'a.json')
     assert boxes('photographs/x.jpg').tolist() == [[1, 2, 4, 6, 1]]
@@ -279,7 +308,7 @@ def test_box_files_of_other_kinds_are_named(tmp_path, name, text, message):
 
 def test_program(run_tool, trained, images, box_file, tmp_path):
     config, weights = trained
-    with pytest.raises(AssertionError, match='1 images skipped'):  # by its exit status, which is not 0
+    with pytest.raises(AssertionError, match='1 image skipped'):  # by its exit status, which is not 0
         run_tool('tools/predict.py', images, '--model', config, '--weights', weights, '--boxes', box_file, '--quiet')
     assert len(json.loads((tmp_path / 'predictions' / 'results.json').read_text())) == 3
     printed = run_tool(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmpose_ext.runtime.sources import ImageSource, VideoSource, open_source, read_image
+from mmpose_ext.runtime.sources import ImageSource, VideoSource, open_source, open_sources, read_image
 
 
 @pytest.fixture
@@ -102,3 +102,15 @@ def test_one_image(folder):
     source = open_source(str(folder / '2.png'))
     assert isinstance(source, ImageSource)
     assert [frame.image[0, 0, 0] for frame in source] == [80]
+
+
+def test_images_and_videos_of_a_folder(folder, video):
+    (folder / 'second.mp4').write_bytes(video.read_bytes())
+    images, *videos = open_sources(folder)
+    assert [Path(name).name for name in images.names] == ['0.png', '1.png', '2.png', 'broken.jpg', 'empty.png']
+    assert [one.stem for one in videos] == ['second', 'walk']
+    assert [one.stem for one in open_sources(str(folder / '*.mp4'))] == ['second', 'walk']
+    assert open_source(folder).names == images.names
+    assert open_source([video]).stem == 'walk'
+    with pytest.raises(ValueError, match='images or one video, got 2 videos'):
+        open_source([video, folder / 'second.mp4'])

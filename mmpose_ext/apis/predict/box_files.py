@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .loading import check_threshold
+
 __all__ = ['BoxFile']
 
 _COLUMNS = ('file_name', 'x1', 'y1', 'x2', 'y2')
@@ -16,8 +18,8 @@ _COLUMNS = ('file_name', 'x1', 'y1', 'x2', 'y2')
 class BoxFile:
     """Boxes by image, read from a file.
 
-    Three kinds of files are read: COCO annotations (``images`` and ``annotations`` with ``bbox`` as x, y, w, h), COCO
-    detections (a list of entries with ``image_id`` or ``file_name``, ``bbox`` and ``score``), and CSV with the columns
+    Three kinds of files are read: COCO annotations (``images`` and ``annotations`` with ``bbox`` as x, y, w, h; boxes
+    around crowds, with ``iscrowd``, are left out), COCO detections (a list of entries with ``image_id`` or ``file_name``, ``bbox`` and ``score``), and CSV with the columns
     ``file_name, x1, y1, x2, y2`` and, if wanted, ``score``. An image is found by its file name, without the folder, or
     by its number, if its name is that number as in COCO (000000000785.jpg is image 785).
 
@@ -29,10 +31,12 @@ class BoxFile:
         image_ids: Of COCO annotations, the number of each image by its file name; else empty.
 
     Raises:
-        ValueError: If the file cannot be read, or is of another kind; the message names it and the place.
+        ValueError: If the file cannot be read, or is of another kind; the message names it and the place. Or if
+            ``score_thr`` is not between 0 and 1.
     """
 
     def __init__(self, path: str | Path, score_thr: float = 0.0) -> None:
+        check_threshold('score_thr', score_thr)
         self.path = Path(path)
         self._boxes: dict[str, list[list[float]]] = defaultdict(list)
         self._known: set[str] = set()
@@ -102,9 +106,11 @@ class BoxFile:
                 x, y, w, h = (float(side) for side in entry['bbox'])
                 key = names.get(entry.get('image_id')) or entry.get('file_name') or str(entry['image_id'])
                 score = float(entry.get('score', 1))
+                crowd = bool(entry.get('iscrowd', 0))
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise ValueError(
                     f"{self.path}, entry {index}: must have an 'image_id' or a 'file_name' and a 'bbox' of four "
                     f'numbers, got {entry!r:.200}'
                 ) from error
-            self._add(Path(str(key)).name, [x, y, x + w, y + h], score, score_thr)
+            if not crowd:
+                self._add(Path(str(key)).name, [x, y, x + w, y + h], score, score_thr)

@@ -17,7 +17,7 @@ from mmpose.evaluation.functional import nms
 
 from mmpose_ext.checkpoint import load_fitting_weights, read_weights
 
-from .loading import chosen_device, named_errors
+from .loading import check_threshold, chosen_device, named_errors
 
 __all__ = ['Detector']
 
@@ -48,9 +48,8 @@ class Detector:
         nms_thr: float = 0.5,
         device: str = 'auto',
     ) -> None:
-        for name, value in dict(score_thr=score_thr, nms_thr=nms_thr).items():
-            if not 0 <= value <= 1:
-                raise ValueError(f"'{name}' must be a number from 0 to 1, got {value!r}")
+        check_threshold('score_thr', score_thr)
+        check_threshold('nms_thr', nms_thr)
         device = chosen_device(device)
         source, checkpoint = _found(config, weights)
         if '://' not in checkpoint:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, redirect_stdout
 
 import torch
 
-__all__ = ['chosen_device', 'named_errors']
+__all__ = ['check_threshold', 'chosen_device', 'named_errors']
 
 
 @contextmanager
@@ -41,3 +41,17 @@ def chosen_device(device: str) -> str:
     with named_errors('device', "'auto', 'cpu' or a GPU that torch can use such as 'cuda:0'", device):
         torch.zeros(1, device=device)
     return device
+
+
+def check_threshold(name: str, value: float) -> None:
+    """Refuse a threshold that is not between 0 and 1.
+
+    Args:
+        name: The argument's name, for messages.
+        value: Of the threshold.
+
+    Raises:
+        ValueError: If it is out of range.
+    """
+    if not 0 <= value <= 1:
+        raise ValueError(f"'{name}' must be a number from 0 to 1, got {value!r}")

@@ -16,7 +16,9 @@ from mmpose_ext.runtime.sources import Frame, ImageSource, VideoSource
 from .journal import Journal, file_stamp
 from .result_files import FramePeople, write_coco, write_video_json
 
-__all__ = ['Output']
+__all__ = ['DRAWINGS', 'Output']
+
+DRAWINGS = 'drawn'  # the folder of drawings in the folder of results
 
 
 class Output:
@@ -60,7 +62,7 @@ class Output:
         try:
             out_dir.mkdir(parents=True, exist_ok=True)
             if self.draw is not None and isinstance(source, ImageSource):
-                (out_dir / 'drawn').mkdir(exist_ok=True)
+                (out_dir / DRAWINGS).mkdir(exist_ok=True)
             self._lock = _locked(out_dir)
             names = None if isinstance(source, VideoSource) else source.names
             self.journal.open({**(settings or {}), **_of_video(source)}, names, resume)
@@ -102,7 +104,7 @@ class Output:
         if self.out_dir is None:
             return
         if isinstance(self.source, VideoSource):
-            path = self.out_dir / f'{_stem(self.source)}.json'
+            path = self.out_dir / f'{self.source.stem}.json'
             write_video_json(path, frames, self.skeleton, self.source.rate)
         else:
             write_coco(self.out_dir, frames, self.skeleton, self._image_ids)
@@ -117,10 +119,6 @@ def _of_video(source: ImageSource | VideoSource) -> dict[str, object]:
     return dict(source=str(source.name), source_stamp=file_stamp(source.name))
 
 
-def _stem(source: VideoSource) -> str:
-    return f'camera{source.name}' if isinstance(source.name, int) else Path(str(source.name)).stem or 'video'
-
-
 def _drawing_paths(out_dir: Path, source: ImageSource | VideoSource) -> list[Path]:
     """A file for each image, or for the video; each is the same whenever the run is resumed, and no other's.
 
@@ -128,7 +126,7 @@ def _drawing_paths(out_dir: Path, source: ImageSource | VideoSource) -> list[Pat
         ValueError: If one of them is a file of the source.
     """
     if isinstance(source, VideoSource):
-        paths = [out_dir / f'{_stem(source)}.mp4']
+        paths = [out_dir / f'{source.stem}.mp4']
         originals = [str(source.name)]
     else:
         originals, paths, taken = source.names, [], set()
@@ -139,7 +137,7 @@ def _drawing_paths(out_dir: Path, source: ImageSource | VideoSource) -> list[Pat
             while file in taken:
                 file = f'{Path(file).stem}_{index}{suffix}'
             taken.add(file)
-            paths.append(out_dir / 'drawn' / file)
+            paths.append(out_dir / DRAWINGS / file)
     existing = {path.resolve() for path in paths if path.exists()}
     for name in originals:
         if Path(name).resolve() in existing:

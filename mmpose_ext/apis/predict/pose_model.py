@@ -43,7 +43,8 @@ def build_model(config: str | Path | Config, weights: str | Path, device: str = 
         device: Of the model.
 
     Raises:
-        ValueError: If the config is not one of a top-down model and its dataset, or the checkpoint does not fit it.
+        ValueError: If the config is not one of a top-down model and its dataset, or the checkpoint does not have all
+            weights that it predicts with.
     """
     name = 'a config' if isinstance(config, Config) else config
     path = None if isinstance(config, Config) else find_config(config, 'model')
@@ -59,8 +60,18 @@ def build_model(config: str | Path | Config, weights: str | Path, device: str = 
             f"'model' must be a config with the 'train_dataloader' whose dataset names the joints, got {str(name)!r} "
             'without it'
         )
-    load_fitting_weights(model, str(weights), 'weights')
+    missing = [name for name in load_fitting_weights(model, str(weights), 'weights').missing if _predicts(name)]
+    if missing:
+        raise ValueError(
+            f"'weights' must be a checkpoint of this model, got {str(weights)!r}, in which {len(missing)} of its "
+            f'weights are missing or of another shape, such as {missing[0]}'
+        )
     return model
+
+
+def _predicts(name: str) -> bool:
+    """Whether a weight takes part in predictions: a loss, such as RLE's flow, does not."""
+    return '.loss_module.' not in name
 
 
 class TorchPoseModel:

@@ -49,12 +49,23 @@ class Prediction:
         seconds: Spent on each part: reading, detection, pose, drawing, writing.
         interrupted: Whether Ctrl-C ended the run before its end.
         predicted: Number of the people that this run has found, without those of an earlier one.
+        warnings: One sentence for each video that ended early.
     """
 
     frames: list[FramePeople] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     interrupted: bool = False
     predicted: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, other: 'Prediction') -> None:
+        """Append what another run has found."""
+        self.frames += other.frames
+        for part, seconds in other.seconds.items():
+            self.seconds[part] += seconds
+        self.interrupted |= other.interrupted
+        self.predicted += other.predicted
+        self.warnings += other.warnings
 
     @property
     def problems(self) -> list[str]:
@@ -75,7 +86,8 @@ class Prediction:
         """A few lines: how many people, how fast, and the share of each part."""
         people = sum(len(frame.people) for frame in self.frames)
         total = sum(self.seconds.values())
-        lines = [f'{people} people in {len(self.frames) - len(self.problems)} images']
+        images = len(self.frames) - len(self.problems)
+        lines = [f'{_count(people, "person", "people")} in {_count(images, "image", "images")}']
         if total > 0:
             ordered = sorted(self.seconds.items(), key=lambda part: -part[1])
             shares = ', '.join(f'{name} {seconds / total:.0%}' for name, seconds in ordered)
@@ -83,10 +95,16 @@ class Prediction:
         if self.notes:
             lines += [f'boxes left out or missing ({len(self.notes)}):', *(f'  {note}' for note in self.notes[:20])]
         if self.problems:
-            lines += [f'{len(self.problems)} images skipped:', *(f'  {problem}' for problem in self.problems[:20])]
+            skipped = _count(len(self.problems), 'image', 'images')
+            lines += [f'{skipped} skipped:', *(f'  {problem}' for problem in self.problems[:20])]
+        lines += self.warnings
         if self.interrupted:
             lines.append('interrupted: what was done is kept, --resume goes on')
         return '\n'.join(lines)
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f'{number} {one if number == 1 else more}'
 
 
 @contextmanager
@@ -175,6 +193,8 @@ def run_prediction(
                 output.journal.add(new)
             result.predicted += sum(len(entry.people) for entry in new)
             bar.update(len(batch))
+        if isinstance(source, VideoSource) and source.shortfall:
+            result.warnings.append(source.shortfall)
     except KeyboardInterrupt:
         result.interrupted = True
     finally:

@@ -1,13 +1,15 @@
 """One call from a source of images and a model to people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmpose_ext.runtime.drawing import DrawSettings
-from mmpose_ext.runtime.sources import Source, VideoSource, open_source
+from mmpose_ext.runtime.sources import ImageSource, Source, VideoSource, open_sources
 
 from .box_files import BoxFile
 from .journal import file_stamp
+from .loading import check_threshold
+from .output import DRAWINGS
 from .pose_model import PoseModel, TorchPoseModel
 from .run import BoxFinder, Prediction, Tracker, run_prediction
 
@@ -37,7 +39,7 @@ def predict(
 
     Args:
         source: An image, a folder, a pattern, a list of files or arrays, an array (uint8, BGR), a video, a stream or
-            the number of a camera.
+            the number of a camera. Folders, patterns and lists may hold images and videos.
         model: Config of the model, or its name below ``configs/``; not needed with an exported model.
         weights: Checkpoint (``.pth``) of the model, or an exported model (``.onnx``).
         detector: Config of a detector of MMDetection that finds the people, or an alias such as 'human', whose
@@ -48,6 +50,7 @@ def predict(
             :class:`~mmpose_ext.apis.predict.box_files.BoxFile`. Without detector and boxes one person fills each image.
         box_thr: Boxes with a lower score are left out.
         out_dir: Folder of the results (COCO json, or the json of a video, and drawings); None: nothing is written.
+            Where there are several videos, or images and videos, each video has a folder of its name in it.
         draw: How people are drawn into ``out_dir``; None: they are not drawn.
         track: Give the people of a video numbers that stay with them.
         flip: Whether to average with the mirrored image; None: as the config says. An exported model has its own.
@@ -57,39 +60,50 @@ def predict(
         progress: Show a line with the remaining time on the error output.
 
     Returns:
-        People of each image, with what was skipped and the time of each part.
+        People of each image, then of each video's frames, with what was skipped and the time of each part.
 
     Raises:
         ValueError: If a file is missing, an argument is out of range, or ``out_dir`` cannot be used; the message names
             the argument.
         OSError: If the results cannot be written, such as to a full disk.
     """
-    images = open_source(source)
-    _check(boxes, detector, box_thr, batch_size)
-    tracker = _tracker(track, images.rate if isinstance(images, VideoSource) else None)
+    sources = open_sources(source)
+    check_threshold('box_thr', box_thr)
+    if boxes is not None and detector is not None:
+        raise ValueError(f"'boxes' and 'detector' must not both be given, got {str(boxes)!r} and {str(detector)!r}")
+    trackers = [_tracker(images) if track else None for images in sources]
+    if track and not any(trackers):
+        raise ValueError("'track' must be False for still images, got True")
     files = dict(model=model, weights=weights, detector=detector, detector_weights=detector_weights, boxes=boxes)
     options: dict[str, object] = dict(category=category, box_thr=box_thr, flip=flip, track=track, draw=repr(draw))
     finder = _finder(detector, detector_weights, category, boxes, box_thr, device)
-    return run_prediction(
-        images,
-        _pose_model(model, weights, device, batch_size, flip),
-        finder,
-        None if out_dir is None else Path(out_dir),
-        draw,
-        tracker,
-        resume,
-        progress,
-        _described(files) | options,
-    )
+    pose_model = _pose_model(model, weights, device, batch_size, flip)
+    settings = _described(files) | options
+    result = Prediction()
+    for images, tracker, folder in zip(sources, trackers, _folders(out_dir, sources), strict=True):
+        result.add(run_prediction(images, pose_model, finder, folder, draw, tracker, resume, progress, settings))
+        if result.interrupted:
+            break
+    return result
 
 
-def _check(boxes: str | Path | None, detector: str | Path | None, box_thr: float, batch_size: int) -> None:
-    if boxes is not None and detector is not None:
-        raise ValueError(f"'boxes' and 'detector' must not both be given, got {str(boxes)!r} and {str(detector)!r}")
-    if not 0 <= box_thr <= 1:
-        raise ValueError(f"'box_thr' must be a number from 0 to 1, got {box_thr!r}")
-    if batch_size < 1:
-        raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
+def _folders(out_dir: str | Path | None, sources: Sequence[ImageSource | VideoSource]) -> list[Path | None]:
+    """A folder of results for each source: ``out_dir`` itself for images and for a single video."""
+    if out_dir is None:
+        return [None] * len(sources)
+    if len(sources) == 1:
+        return [Path(out_dir)]
+    folders, taken = [], {DRAWINGS}
+    for index, source in enumerate(sources):
+        if isinstance(source, ImageSource):
+            folders.append(Path(out_dir))
+            continue
+        name = source.stem
+        while name in taken:
+            name = f'{name}_{index}'
+        taken.add(name)
+        folders.append(Path(out_dir) / name)
+    return folders
 
 
 def _described(files: Mapping[str, str | Path | None]) -> dict[str, object]:
@@ -136,11 +150,9 @@ def _finder(
     return Detector(detector, detector_weights, category, box_thr, device=device)
 
 
-def _tracker(track: bool, rate: float | None) -> Tracker | None:
-    if not track:
+def _tracker(source: ImageSource | VideoSource) -> Tracker | None:
+    if isinstance(source, ImageSource):
         return None
-    if rate is None:
-        raise ValueError("'track' must be False for still images, got True")
     from .tracking import PeopleTracker
 
-    return PeopleTracker(rate)
+    return PeopleTracker(source.rate)
