@@ -268,7 +268,7 @@ def test_checkpoint_of_another_model_is_refused(trained, images, tmp_path):
         predict(images, trained[0], tmp_path / 'other.pth')
     weights = torch.load(trained[1], weights_only=True)['state_dict']
     torch.save({name: tensor for name, tensor in weights.items() if 'final_layer' not in name}, tmp_path / 'part.pth')
-    with pytest.raises(ValueError, match='2 of its weights are missing .* such as head.final_layer'):
+    with pytest.raises(ValueError, match=r'2 of its weights are missing .* such as head\.final_layer'):
         predict(images, trained[0], tmp_path / 'part.pth')
 
 

@@ -19,9 +19,10 @@ class BoxFile:
     """Boxes by image, read from a file.
 
     Three kinds of files are read: COCO annotations (``images`` and ``annotations`` with ``bbox`` as x, y, w, h; boxes
-    around crowds, with ``iscrowd``, are left out), COCO detections (a list of entries with ``image_id`` or ``file_name``, ``bbox`` and ``score``), and CSV with the columns
-    ``file_name, x1, y1, x2, y2`` and, if wanted, ``score``. An image is found by its file name, without the folder, or
-    by its number, if its name is that number as in COCO (000000000785.jpg is image 785).
+    around crowds, with ``iscrowd``, are left out), COCO detections (a list of entries with ``image_id`` or
+    ``file_name``, ``bbox`` and ``score``), and CSV with the columns ``file_name, x1, y1, x2, y2`` and, if wanted,
+    ``score``. An image is found by its file name, without the folder, or by its number, if its name is that number as
+    in COCO (000000000785.jpg is image 785).
 
     Args:
         path: Of the ``.json`` or ``.csv`` file.

@@ -193,8 +193,7 @@ def run_prediction(
                 output.journal.add(new)
             result.predicted += sum(len(entry.people) for entry in new)
             bar.update(len(batch))
-        if isinstance(source, VideoSource) and source.shortfall:
-            result.warnings.append(source.shortfall)
+        result.warnings = _shortfall(source)
     except KeyboardInterrupt:
         result.interrupted = True
     finally:
@@ -203,6 +202,10 @@ def run_prediction(
         with _timed(result.seconds, 'writing'):
             output.close(result.frames)
     return result
+
+
+def _shortfall(source: ImageSource | VideoSource) -> list[str]:
+    return [source.shortfall] if isinstance(source, VideoSource) and source.shortfall else []
 
 
 def _continue_tracks(tracker: Tracker | None, frames: Sequence[FramePeople]) -> None:

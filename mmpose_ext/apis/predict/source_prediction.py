@@ -93,7 +93,8 @@ def _folders(out_dir: str | Path | None, sources: Sequence[ImageSource | VideoSo
         return [None] * len(sources)
     if len(sources) == 1:
         return [Path(out_dir)]
-    folders, taken = [], {DRAWINGS}
+    folders: list[Path | None] = []
+    taken = {DRAWINGS}
     for index, source in enumerate(sources):
         if isinstance(source, ImageSource):
             folders.append(Path(out_dir))
