@@ -6,8 +6,8 @@ workers) and torch tensors (any device, batched, without waiting for the device)
 """
 
 from collections.abc import Sequence
-from types import ModuleType
-from typing import TypedDict, TypeVar
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,18 +22,6 @@ Array = TypeVar('Array', np.ndarray, torch.Tensor)
 # float32, on which CPUs are many times slower. 1e-18 is 11 orders of magnitude below the resolution of float32 for a
 # map with the maximum 1.
 _LOWEST = -41.4
-
-
-class _Like(TypedDict, total=False):
-    dtype: object
-    device: object
-
-
-def _library(array: np.ndarray | torch.Tensor) -> tuple[ModuleType, _Like]:
-    """The library of an array, and the keywords that create another array with its type, on its device."""
-    if isinstance(array, torch.Tensor):
-        return torch, _Like(dtype=array.dtype, device=array.device)
-    return np, _Like(dtype=array.dtype)
 
 
 def gaussian_vectors(centers: Array, size: int, sigma: float, radius: float | None = None) -> Array:
@@ -53,17 +41,38 @@ def gaussian_vectors(centers: Array, size: int, sigma: float, radius: float | No
         >>> gaussian_vectors(torch.tensor(1.0), 4, sigma=1.0)
         tensor([0.6065, 1.0000, 0.6065, 0.1353])
     """
-    xp, like = _library(centers)
-    distance = xp.arange(size, **like) - centers[..., None]
+    if isinstance(centers, np.ndarray):
+        return _numpy_vectors(centers, size, sigma, radius)
+    distance = torch.arange(size, dtype=centers.dtype, device=centers.device) - centers[..., None]
     square = distance * distance
     exponent = square * (-0.5 / sigma**2)
     # comparisons with NaN are false
     inside = exponent >= _LOWEST if radius is None else square <= radius * radius
     # the exponents are bounded as well: the exponential is as slow where its result is subnormal
-    if isinstance(exponent, torch.Tensor):
-        return xp.where(inside, exponent.clamp(min=_LOWEST).exp(), 0.0)
-    # np.where would cost more than the exponentials of one person; fmax replaces NaN, which a product would keep
-    return np.exp(np.fmax(exponent, _LOWEST)) * inside
+    return torch.where(inside, exponent.clamp(min=_LOWEST).exp(), 0.0)
+
+
+@lru_cache(maxsize=64)
+def _constant(values: Sequence[float], kind: str) -> np.ndarray:
+    """An array of a kind (``dtype.char``, whose hash is cheap); read-only, because callers share it."""
+    array = np.array(values, kind)
+    array.flags.writeable = False
+    return array
+
+
+def _numpy_vectors(centers: np.ndarray, size: int, sigma: float, radius: float | None) -> np.ndarray:
+    """:func:`gaussian_vectors` in NumPy, with few calls: for one person they cost more than the arithmetic."""
+    square = _constant(range(size), centers.dtype.char) - centers[..., None]
+    square *= square
+    exponent = square * (-0.5 / sigma**2)
+    if radius is None:
+        inside = exponent >= _LOWEST
+    else:
+        inside = square <= radius * radius
+        np.fmax(exponent, _LOWEST, out=exponent)
+    # The exponential of minus infinity is 0, and not slow as one with a subnormal result is. NaN is not inside.
+    np.copyto(exponent, -np.inf, where=~inside)
+    return np.exp(exponent, out=exponent)
 
 
 def render_gaussians(centers: Array, size: Sequence[int], sigma: float, radius: float | None = None) -> Array:
@@ -137,15 +146,20 @@ def gaussian_targets(
         )
     check_positive('sigma', sigma)
     size = check_size('size', size)
-    xp, _ = _library(centers)
-    radius = 3 * sigma
     if not unbiased:
-        centers = xp.trunc(centers + 0.5)
-    x, y = centers[..., 0], centers[..., 1]
-    # comparisons with NaN are false: such a joint touches nothing
-    touches = (x < size[0] + radius) & (y < size[1] + radius) & (x > -radius - 2) & (y > -radius - 2)
-    drawn = touches & (visible > 0) & (visible < float('inf'))
-    weights = xp.where(drawn, xp.ones_like(visible), 0.0)
+        centers = (np if isinstance(centers, np.ndarray) else torch).trunc(centers + 0.5)
+    radius = 3 * sigma
+    # comparisons with NaN are false: such a joint touches nothing, and is not labeled
+    drawn = (visible > 0) & (visible < float('inf'))
     # a joint that is not drawn gets a center that draws nothing
-    centers = xp.where(drawn[..., None], centers, float('inf'))
+    if isinstance(centers, np.ndarray):
+        ends = _constant((size[0] + radius, size[1] + radius), centers.dtype.char)
+        touches = (centers > -radius - 2) & (centers < ends)
+        drawn = drawn & touches[..., 0] & touches[..., 1]
+        weights, centers = drawn.astype(visible.dtype), np.where(drawn[..., None], centers, float('inf'))
+    else:
+        x, y = centers.unbind(-1)
+        touches = (x < size[0] + radius) & (y < size[1] + radius) & (x > -radius - 2) & (y > -radius - 2)
+        drawn = drawn & touches
+        weights, centers = drawn.to(visible.dtype), torch.where(drawn[..., None], centers, float('inf'))
     return render_gaussians(centers, size, sigma, None if unbiased else radius), weights

@@ -17,6 +17,7 @@ the host wait.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -81,8 +82,26 @@ def input_to_heatmap(points: Points, input_size: Sequence[float], heatmap_size: 
         >>> input_to_heatmap(torch.tensor([8.0, 4.0]), (192, 256), (48, 64))
         tensor([2., 1.])
     """
+    if isinstance(points, np.ndarray) and points.dtype.kind == 'f':
+        return points * _cell_factors(tuple(input_size), tuple(heatmap_size), points.shape[-1], points.dtype.char)
+    return _scale(points, _cells_per_pixel(input_size, heatmap_size))
+
+
+def _cells_per_pixel(input_size: Sequence[float], heatmap_size: Sequence[float]) -> list[float]:
+    """Cells per input pixel on x and y."""
     sides = zip(_sides('heatmap_size', heatmap_size, 2), _sides('input_size', input_size, 2), strict=True)
-    return _scale(points, [cells / pixels for cells, pixels in sides])
+    return [cells / pixels for cells, pixels in sides]
+
+
+@lru_cache(maxsize=64)
+def _cell_factors(input_size: Sequence[float], heatmap_size: Sequence[float], axes: int, kind: str) -> np.ndarray:
+    """The factors of :func:`input_to_heatmap` on all axes, of a kind (``dtype.char``, whose hash is cheap).
+
+    A data worker asks for the same ones for each person. The array is read-only, because callers share it.
+    """
+    factors = _scale(np.ones(axes, kind), _cells_per_pixel(input_size, heatmap_size))
+    factors.flags.writeable = False
+    return factors
 
 
 def heatmap_to_input(points: Points, input_size: Sequence[float], heatmap_size: Sequence[float]) -> Points:
