@@ -1,11 +1,12 @@
 """Files that are either whole or not there, whenever and by whomever they are read."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ['PART', 'whole_file', 'write_whole']
+__all__ = ['PART', 'file_lock', 'whole_file', 'write_whole']
 
 #: Suffix of a file that is being written.
 PART = '.part'
@@ -51,3 +52,23 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """
     with whole_file(path) as part:
         part.write_bytes(content.encode('utf-8', 'replace') if isinstance(content, str) else content)
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Let one process of a machine at a time run a block; others wait.
+
+    The system releases the lock when the process ends, however it ends. Windows has no such locks: there the block
+    runs at once.
+
+    Args:
+        path: An empty file, which is made and stays.
+    """
+    if sys.platform == 'win32':
+        yield
+        return
+    import fcntl
+
+    with path.open('a') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -23,6 +23,7 @@ KEYPOINT_CODECS = _child('KEYPOINT_CODECS', 'codecs')
 MODELS = _child('MODELS', 'models')
 DATASETS = _child(
     'DATASETS',
+    'datasets.crop_cache',
     'datasets.flic_dataset',
     'datasets.human36m_image_dataset',
     'datasets.lsp_dataset',

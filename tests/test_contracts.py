@@ -171,7 +171,7 @@ LOSSES = {
 # registered classes that are none of these: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
     'HOOKS': {'DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'},
-    'DATASETS': {'FlicDataset', 'Human36mImageDataset', 'LspDataset', 'Synthetic3dDataset'},
+    'DATASETS': {'CropCache', 'FlicDataset', 'Human36mImageDataset', 'LspDataset', 'Synthetic3dDataset'},
     'METRICS': {'CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
     'MODELS': {
         'MultiStageHead',

@@ -49,7 +49,7 @@ def imports(name, file):
 _BELOW_MODELS = ('functional', 'registry')
 LAYERS = {
     'tools': ('runtime', 'apis', 'lab', 'synthetic'),
-    'benchmarks': ('lab.profiling', 'apis', 'runtime', 'models', 'checkpoint', *_BELOW_MODELS, 'config'),
+    'benchmarks': ('lab.profiling', 'apis', 'runtime', 'models', 'datasets', 'checkpoint', *_BELOW_MODELS, 'config'),
     'mmpose_ext.lab.ablation.report': (
         *('lab.ablation', 'lab.profiling', 'lab.visualization'),
         *('models', 'evaluation', 'config', 'files', 'version', *_BELOW_MODELS),
@@ -99,7 +99,8 @@ LAYERS = {
     'mmpose_ext.models.utils': ('codecs', *_BELOW_MODELS),
     'mmpose_ext.models': ('models',),
     'mmpose_ext.codecs': ('functional', 'registry'),
-    'mmpose_ext.datasets': ('functional', 'registry'),
+    # files: a cache of crops is a whole file or none
+    'mmpose_ext.datasets': ('files', 'functional', 'registry'),
     'mmpose_ext.evaluation': ('functional', 'registry'),
     'mmpose_ext.functional': (),
     'mmpose_ext.registry': (),

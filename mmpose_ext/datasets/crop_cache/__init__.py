@@ -1,0 +1,7 @@
+"""Crops of people, written once and read in place of whole images."""
+
+from .cached_dataset import crop_cache
+from .crop_file import Crop, CropFile
+from .transform import CropFromCache
+
+__all__ = ['Crop', 'CropFile', 'CropFromCache', 'crop_cache']

@@ -1,0 +1,119 @@
+"""The part of a pipeline from loading an image to the network's input, with the pixels from a cache."""
+
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmpose.datasets.transforms import TopdownAffine
+from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
+
+from .crop_file import CropFile
+from .regions import warp_part
+
+__all__ = ['CropFromCache']
+
+Transform = Callable[[dict], dict | None]
+
+
+class CropFromCache(BaseTransform):
+    """Do what a part of a pipeline does, and read a person's crop in place of the whole image.
+
+    The samples are those of the part itself, key by key: boxes, joints and matrices are in pixels of the whole image,
+    and the random numbers are the same. Where the input shows more of the image than the crop has, or the cache does
+    not have the person, the whole image is read.
+
+    Args:
+        crops: The cache.
+        load: ``LoadImage``, the start of the part.
+        between: The transforms that follow, which may look at the values of single pixels only.
+        affine: ``TopdownAffine``, the end of the part.
+        changes_pixels: Whether one of ``between`` changes the values of pixels; such a one gets a copy.
+    """
+
+    def __init__(
+        self,
+        crops: CropFile,
+        load: LoadImageFromFile,
+        between: Sequence[Transform],
+        affine: TopdownAffine,
+        changes_pixels: bool = True,
+    ) -> None:
+        self.crops = crops
+        self.load = load
+        self.between = [*between]
+        self.affine = affine
+        self.changes_pixels = changes_pixels
+
+    def transform(self, results: dict) -> dict | None:
+        """Set ``img`` to the network's input, and all that the part sets.
+
+        Args:
+            results: What the dataset says of a person.
+        """
+        crop = self.crops.find(results)
+        if crop is None:
+            return self._from_image(results)
+        kept, states = _copy(results), _generator_states()
+        pixels = crop.pixels.copy() if self.changes_pixels else crop.pixels
+        if self.load.to_float32:
+            pixels = pixels.astype(np.float32)
+        results = dict(results, img=pixels, img_shape=crop.image_size, ori_shape=crop.image_size)
+        found = _run(self.between, results)
+        if found is None:
+            return None
+        # without images the transform computes all but the pixels
+        pixels, found['img'] = found['img'], []
+        found = self.affine.transform(found)
+        place = crop.place
+        if found.get('flip'):
+            place = place.flipped(found['flip_direction'], *crop.image_size)
+        image = warp_part(pixels, place, crop.image_size, self._matrix(found), found['input_size'])
+        if image is None:
+            _set_generator_states(states)
+            return self._from_image(kept)
+        found['img'] = image
+        return found
+
+    def _matrix(self, results: dict) -> npt.NDArray[np.floating]:
+        """The matrix by which ``TopdownAffine`` has transformed the joints."""
+        rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.0
+        matrix = get_udp_warp_matrix if self.affine.use_udp else get_warp_matrix
+        return matrix(results['input_center'], results['input_scale'], rotation, output_size=results['input_size'])
+
+    def _from_image(self, results: dict) -> dict | None:
+        return _run((self.load, *self.between, self.affine), results)
+
+    def __repr__(self) -> str:
+        steps = ', '.join(repr(step) for step in (self.load, *self.between, self.affine))
+        return f'{type(self).__name__}({self.crops.path}: {steps})'
+
+
+def _run(steps: Sequence[Transform], results: dict) -> dict | None:
+    """Transforms one after the other; None as soon as one returns None."""
+    found: dict | None = results
+    for step in steps:
+        if found is None:
+            break
+        found = step(found)
+    return found
+
+
+def _copy(results: dict) -> dict:
+    """The same with arrays of its own; the dataset under 'dataset' is not copied."""
+    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in results.items()}
+
+
+_States = tuple[object, object, torch.Tensor]
+
+
+def _generator_states() -> _States:
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+
+
+def _set_generator_states(states: _States) -> None:
+    random.setstate(states[0])  # type: ignore[arg-type]
+    np.random.set_state(states[1])  # type: ignore[arg-type]  # noqa: NPY002
+    torch.set_rng_state(states[2])
