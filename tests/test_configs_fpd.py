@@ -47,6 +47,7 @@ STUDENTS = {
     'fpd_hrnet-w32_2xb64-210e_coco-128x96_from-384x288': 'dark/dark_hrnet-w32_2xb64-210e_coco-128x96',
     'fpd_hrnet-w32_4xb24-210e_coco-256x192': 'dark/dark_hrnet-w32_4xb32-210e_coco-256x192_biased-shift',
     'fpd_res18_1xb32-10e_synthetic-128x96': 'fpd/fpd_res18_1xb32-10e_synthetic-128x96_student',
+    'fpd_res18_1xb32-4e_lspet-96x96': 'fpd/fpd_res18_1xb32-4e_lspet-96x96_student',
     'fpd_res50_8xb32-270e_coco-256x192_rle': 'rle/rle_res50_8xb32-270e_coco-256x192',
 }
 
@@ -92,7 +93,7 @@ def test_the_pair_fits(leaf: Path) -> None:
 def test_there_is_a_pair_of_every_kind() -> None:
     assert {*PAIRS} <= {leaf.stem for leaf in DISTILLED}
     names = [parse(leaf) for leaf in DISTILLED]
-    assert {name['data'] for name in names} == {'mpii', 'lsp', 'coco', 'synthetic'}
+    assert {name['data'] for name in names} == {'mpii', 'lsp', 'coco', 'synthetic', 'lspet'}
 
 
 @each_distilled
@@ -121,9 +122,10 @@ def test_rows_of_the_official_implementation() -> None:
     assert (cfg.optim_wrapper.optimizer.lr, cfg.param_scheduler[0].milestones) == (1e-3, [170, 200])
 
 
-def test_half_of_the_labels() -> None:
+@pytest.mark.parametrize('data', ['synthetic', 'lspet'])
+def test_half_of_the_labels(data: str) -> None:
     """The same ones for the student alone and distilled; joints without a label learn from the teacher."""
-    plan = make_plan(find_table('fpd/labels'), 'synthetic', 1, Path('/results'))
+    plan = make_plan(find_table('fpd/labels'), data, 1, Path('/results'))
     alone, distilled = (config_of(plan.trainings[stage, 0]) for stage in ('student, half', 'distilled, half'))
     assert alone.train_dataloader == distilled.train_dataloader
     drop = alone.train_dataloader.dataset.pipeline[1]
@@ -132,6 +134,22 @@ def test_half_of_the_labels() -> None:
     assert not distilled.model.get('label_weights', False)
     teacher = Config.fromfile(config_path(distilled.model.teacher.config))
     assert 'DropLabels' not in teacher.pretty_text
+
+
+def test_wrong_labels() -> None:
+    """The same ones for the student alone, distilled, and for the teacher that learned from them."""
+    plan = make_plan(find_table('fpd/wrong_labels'), 'lspet', 1, Path('/results'))
+    stages = ('student, wrong', 'distilled, wrong', 'distilled by a teacher of wrong labels', 'teacher, wrong')
+    configs = {stage: config_of(plan.trainings[stage, 0]) for stage in stages}
+    for cfg in configs.values():
+        assert cfg.train_dataloader == configs['teacher, wrong'].train_dataloader
+        types = [step.type for step in cfg.train_dataloader.dataset.pipeline]
+        assert types[:2] == ['LoadImage', 'mmpose_ext.CorruptLabels']
+        assert 'mmpose_ext.CorruptLabels' not in str(cfg.test_dataloader)
+    right, wrong = (Config.fromfile(config_path(configs[stage].model.teacher.config)) for stage in stages[1:3])
+    assert 'CorruptLabels' not in right.pretty_text
+    assert wrong.train_dataloader == configs['teacher, wrong'].train_dataloader
+    assert wrong.model == right.model
 
 
 def test_tables() -> None:

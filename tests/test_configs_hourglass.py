@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
-from test_configs import CONFIGS, config_of, parse, steps
+from test_configs import CONFIGS, OURS, config_of, parse, steps
 
 from mmpose_ext.lab.ablation import find_table, make_plan
 
@@ -43,13 +43,16 @@ def test_rows_have_the_papers_networks(leaf: Path) -> None:
     for inner in head.heads:
         assert inner.unlabeled_weight == 1
         assert (inner.decoder.encoding, inner.decoder.decoding) == ('biased', 'shift')
-    # down to 4x4 cells of 256x256, and to 4x3 of 128x96; the stem is Newell's, whatever the width
-    synthetic = name['data'] == 'synthetic'
-    assert (backbone.get('depth', 4), height // 4 // 2 ** backbone.get('depth', 4)) == (3 if synthetic else 4, 4)
-    assert backbone.get('stem_channels', (64, 128, 128)) == ((16, 32, 32) if synthetic else (64, 128, 128))
+    # down to 4x4 cells of 256x256, to 4x3 of 128x96 and to 3x3 of 96x96; the stem is Newell's, whatever the width
+    small = name['data'] in OURS
+    depth = backbone.get('depth', 4)
+    assert (depth, height // 4 // 2**depth) == (3 if small else 4, 3 if height == 96 else 4)
+    assert backbone.get('stem_channels', (64, 128, 128)) == ((16, 32, 32) if small else (64, 128, 128))
 
 
-@pytest.mark.parametrize('leaf', [leaf for leaf in LEAVES if 'synthetic' not in leaf.stem], ids=lambda leaf: leaf.stem)
+@pytest.mark.parametrize(
+    'leaf', [leaf for leaf in LEAVES if parse(leaf)['data'] not in OURS], ids=lambda leaf: leaf.stem
+)
 def test_recipe_is_the_papers(leaf: Path) -> None:
     cfg = Config.fromfile(leaf)
     assert cfg.optim_wrapper.optimizer == dict(type='RMSprop', lr=2.5e-4, alpha=0.99, eps=1e-8)
@@ -65,7 +68,12 @@ def test_recipe_is_the_papers(leaf: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ('data', 'rows'), [('mpii', ['1x8', '2x4', '4x2', '8x1']), ('synthetic', ['1x4', '2x2', '4x1'])]
+    ('data', 'rows'),
+    [
+        ('mpii', ['1x8', '2x4', '4x2', '8x1']),
+        ('synthetic', ['1x4', '2x2', '4x1']),
+        ('lspet', ['1x4', '2x2', '4x1']),
+    ],
 )
 def test_networks_of_figure_9_are_of_one_size(data: str, rows: list[str]) -> None:
     plan = make_plan(find_table('hourglass/stacks'), data, 1, Path('/results'))
@@ -74,7 +82,7 @@ def test_networks_of_figure_9_are_of_one_size(data: str, rows: list[str]) -> Non
     assert sizes[-1] < 1.06 * sizes[0]
 
 
-@pytest.mark.parametrize(('data', 'blocks'), [('mpii', 8), ('synthetic', 4)])
+@pytest.mark.parametrize(('data', 'blocks'), [('mpii', 8), ('synthetic', 4), ('lspet', 4)])
 def test_rows_of_figure_8(data: str, blocks: int) -> None:
     """One hourglass with losses inside or not, two with a loss on each or on the last: as many residual modules."""
     plan = make_plan(find_table('hourglass/supervision'), data, 1, Path('/results'))
@@ -101,7 +109,7 @@ def test_joints_without_a_label_count_or_not() -> None:
 def test_half_way_rows_test_the_first_half_of_the_same_weights() -> None:
     """A network with fewer stacks has the same parameters, under the same names, and the maps of its last stack."""
     table = find_table('hourglass/stacks')
-    for data, half_way in (('mpii', (1, 2, 4)), ('synthetic', (1, 2))):
+    for data, half_way in (('mpii', (1, 2, 4)), ('synthetic', (1, 2)), ('lspet', (1, 2))):
         plan = make_plan(table, data, 1, Path('/results'))
         rows = [row for row in plan.table.rows if row.options]
         assert [row.options for row in rows] == [{'model.backbone.num_stacks': stacks} for stacks in half_way]

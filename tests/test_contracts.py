@@ -186,7 +186,7 @@ OTHERS: dict[str, set[str]] = {
         'VolumeMSELoss',
         'ZukoFlow',
     },
-    'TRANSFORMS': {'DropLabels', 'RandomChannelScale', 'UnknownDepth'},
+    'TRANSFORMS': {'CorruptLabels', 'DropLabels', 'RandomChannelScale', 'UnknownDepth'},
     'VISUALIZERS': {'PoseVisualizer'},
 }
 

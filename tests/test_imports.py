@@ -318,7 +318,7 @@ PUBLIC = {
     'mmpose_ext.datasets.human36m_image_dataset': ['Human36mImageDataset', 'parse_image_name'],
     'mmpose_ext.datasets.lsp_dataset': ['LspDataset'],
     'mmpose_ext.datasets.synthetic3d_dataset': ['Synthetic3dDataset'],
-    'mmpose_ext.datasets.transforms': ['DropLabels', 'RandomChannelScale', 'UnknownDepth'],
+    'mmpose_ext.datasets.transforms': ['CorruptLabels', 'DropLabels', 'RandomChannelScale', 'UnknownDepth'],
     'mmpose_ext.runtime': [
         'CropSettings',
         'Frame',

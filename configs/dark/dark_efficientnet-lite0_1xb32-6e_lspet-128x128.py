@@ -11,4 +11,5 @@ auto_scale_lr = dict(base_batch_size=32)
 
 heatmap_size = tuple(side // 4 for side in _base_.input_size)
 codec = dict(input_size=_base_.input_size, heatmap_size=heatmap_size, sigma=1.5, blur_kernel_size=7)
-model = dict(head=dict(decoder=codec))
+# all layers are trained, unlike those of the tables
+model = dict(backbone=dict(frozen_stages=-1), head=dict(decoder=codec))

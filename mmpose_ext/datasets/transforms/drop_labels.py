@@ -9,7 +9,29 @@ from mmcv.transforms import BaseTransform
 from mmpose_ext.functional import check_choice
 from mmpose_ext.registry import TRANSFORMS
 
-__all__ = ['DropLabels', 'draw_shares']
+__all__ = ['DropLabels', 'check_seed', 'check_share', 'draw_shares', 'person_ids']
+
+
+def check_share(name: str, value: float) -> float:
+    """The value, which must be a number from 0 to 1."""
+    if not (isinstance(value, (int, float)) and 0 <= value <= 1):
+        raise ValueError(f"'{name}' must be a number from 0 to 1, got {value!r}")
+    return value
+
+
+def check_seed(seed: int) -> int:
+    """The seed, which must be a whole number below 2**32."""
+    if not (isinstance(seed, int) and 0 <= seed < 2**32):
+        raise ValueError(f"'seed' must be a whole number from 0 to 2**32 - 1, got {seed!r}")
+    return seed
+
+
+def person_ids(results: dict, people: int) -> list[int]:
+    """The annotation ids of all people of a sample."""
+    ids: list[int] = np.atleast_1d(results.get('id', ())).tolist()
+    if len(ids) != people:
+        raise ValueError(f"'id' must be an annotation's for each of {people} people, got {results.get('id')}")
+    return ids
 
 
 def draw_shares(ids: Sequence[int], joints: int, seed: int) -> npt.NDArray[np.float64]:
@@ -40,14 +62,10 @@ class DropLabels(BaseTransform):
     """
 
     def __init__(self, ratio: float, level: str = 'joint', seed: int = 0) -> None:
-        if not (isinstance(ratio, (int, float)) and 0 <= ratio <= 1):
-            raise ValueError(f"'ratio' must be a number from 0 to 1, got {ratio!r}")
+        self.ratio = check_share('ratio', ratio)
         check_choice('level', level, ('joint', 'person'))
-        if not (isinstance(seed, int) and 0 <= seed < 2**32):
-            raise ValueError(f"'seed' must be a whole number from 0 to 2**32 - 1, got {seed!r}")
-        self.ratio = ratio
         self.level = level
-        self.seed = seed
+        self.seed = check_seed(seed)
 
     def transform(self, results: dict) -> dict:
         """Set ``keypoints_visible`` (N, K), or (N, K, 2) with weights of labels, to 0 where a label is dropped.
@@ -56,10 +74,9 @@ class DropLabels(BaseTransform):
             results: Of one person or of N, with ``id``, one or N annotation ids.
         """
         visible = np.array(results['keypoints_visible'])  # the dataset keeps its own
-        ids = np.atleast_1d(results.get('id', ())).tolist()
-        if len(ids) != len(visible):
-            raise ValueError(f"'id' must be an annotation's for each of {len(visible)} people, got {results.get('id')}")
-        shares = draw_shares(ids, visible.shape[1] if self.level == 'joint' else 1, self.seed)
+        shares = draw_shares(
+            person_ids(results, len(visible)), visible.shape[1] if self.level == 'joint' else 1, self.seed
+        )
         visible[np.broadcast_to(shares < self.ratio, visible.shape[:2])] = 0
         results['keypoints_visible'] = visible
         return results

@@ -63,7 +63,7 @@ TABLE = {
     'order_by': Field('text', _TEXT, required=True),
     'stages': Field('a mapping from names to stages', _mapping(lambda value: True, True), required=True),
     'rows': Field('a list of one or more rows', lambda value: isinstance(value, list) and bool(value), required=True),
-    'scale': Field(f'a number, {_EACH}', _by_data(_NUMBER)),
+    'scale': Field(f'a number, {_EACH} (on a dataset, one for each column)', _by_data(_by_data(_NUMBER))),
     'note': Field(f'text, {_EACH}', _by_data(_TEXT)),
     'lower_is_better': Field('true or false', _is(bool)),
 }

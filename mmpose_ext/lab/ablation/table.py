@@ -24,8 +24,11 @@ Any metric, scale, note, option, used stage and figure may be a mapping from dat
 is left out on a dataset that the mapping does not name. A stage whose ``config`` does not name the dataset is left out,
 too, with its rows::
 
-    columns: {PCKh or AP: {mpii: PCK, synthetic: coco/AP}, AP75: {synthetic: coco/AP .75}}
+    columns: {PCK or AP: {mpii: PCK, synthetic: coco/AP}, AP75: {synthetic: coco/AP .75}}
     scale: {synthetic: 100}
+
+Where the columns of one dataset have several units, its scale is a mapping from columns to numbers, 1 for columns that
+it does not name: ``scale: {lspet: {AP: 100}}``.
 
 ``uses`` sets options to checkpoints: ``{model.teacher.checkpoint: teacher}`` is the last one of the stage ``teacher``,
 which is trained before, with the same seed. With ``shared: true`` a stage is trained once, with seed 0, for all seeds.
@@ -104,7 +107,10 @@ class Row:
 
 @dataclass(frozen=True)
 class TableOnData:
-    """A table on one dataset: the columns that have a metric there, the stages and rows that have a config."""
+    """A table on one dataset: the columns that have a metric there, the stages and rows that have a config.
+
+    ``scale`` has a factor for each column.
+    """
 
     name: str
     title: str
@@ -113,7 +119,7 @@ class TableOnData:
     order_by: str
     stages: Mapping[str, Stage]
     rows: tuple[Row, ...]
-    scale: float
+    scale: Mapping[str, float]
     note: str
     lower_is_better: bool
 
@@ -129,7 +135,7 @@ class Table:
     order_by: str
     stages: Mapping[str, Stage]
     rows: tuple[Row, ...]
-    scale: float | Mapping[str, float] = 1.0
+    scale: float | Mapping[str, float | Mapping[str, float]] = 1.0
     note: str | Mapping[str, str] = ''
     lower_is_better: bool = False
 
@@ -141,15 +147,17 @@ class Table:
     def on(self, data: str) -> TableOnData:
         """The table on one dataset."""
         stages = {name: stage.on(data) for name, stage in self.stages.items() if data in stage.config}
+        columns = {column: str(metric) for column, metric in _on(self.columns, data).items()}
+        scale = self.scale.get(data, 1.0) if isinstance(self.scale, Mapping) else self.scale
         return TableOnData(
             name=self.name,
             title=self.title,
             source=self.source,
-            columns={column: str(metric) for column, metric in _on(self.columns, data).items()},
+            columns=columns,
             order_by=self.order_by,
             stages=stages,
             rows=tuple(row.on(data) for row in self.rows if row.stage in stages),
-            scale=self.scale.get(data, 1.0) if isinstance(self.scale, Mapping) else self.scale,
+            scale={column: scale.get(column, 1.0) if isinstance(scale, Mapping) else scale for column in columns},
             note=self.note.get(data, '') if isinstance(self.note, Mapping) else self.note,
             lower_is_better=self.lower_is_better,
         )
@@ -220,6 +228,10 @@ def _check_names_of_data(fault: Fault, table: Table) -> None:
         places |= {f'{key} of stage "{name}"': value for key, value in {**stage.options, **stage.uses}.items()}
     for row in table.rows:
         places |= {f'{key} of row "{row.name}"': value for key, value in {**row.options, **row.paper}.items()}
+    if isinstance(table.scale, Mapping):
+        for data, scale in table.scale.items():
+            if isinstance(scale, Mapping) and not set(scale) <= set(table.columns):
+                raise fault(f'scale of {data}', f'a number, or numbers for columns ({[*table.columns]})', dict(scale))
     for place, value in places.items():
         if isinstance(value, Mapping) and not set(value) <= set(table.data_sets):
             raise fault(place, f'one value, or values for datasets of the table ({[*table.data_sets]})', dict(value))

@@ -95,7 +95,7 @@ def _run(plan: Plan, row: Row, seed: int) -> Json:
         logged = _read_metrics(Path(test.output))
         for column, metric in plan.table.columns.items():
             if isfinite(logged.get(metric, float('nan'))):
-                metrics[column] = round(logged[metric] * plan.table.scale, 6)
+                metrics[column] = round(logged[metric] * plan.table.scale[column], 6)
     return dict(seed=seed, status=status, reason=reason, metrics=metrics)
 
 
@@ -165,7 +165,7 @@ def _describe(table: TableOnData) -> Json:
         columns=list(table.columns),
         metrics=dict(table.columns),
         order_by=table.order_by,
-        scale=table.scale,
+        scale=dict(table.scale),
         lower_is_better=table.lower_is_better,
     )
 
@@ -212,7 +212,7 @@ def collect(
         speed=_measure_speed(plan, rows, options) if speed else None,
         order=[asdict(pair) for pair in compare_order(paper, ours, shared, table.lower_is_better)],
         curves=[
-            dict(stage=stage, seed=seed, **read_curve(str(Path(job.output).parent), metric, table.scale))
+            dict(stage=stage, seed=seed, **read_curve(str(Path(job.output).parent), metric, table.scale[column]))
             for (stage, seed), job in plan.trainings.items()
         ],
         images=None,
