@@ -10,5 +10,6 @@ train_dataloader = dict(batch_size=32)
 auto_scale_lr = dict(base_batch_size=32)
 
 heatmap_size = tuple(side // 4 for side in _base_.input_size)
-codec = dict(input_size=_base_.input_size, heatmap_size=heatmap_size, sigma=1.5, blur_kernel_size=7)
+# sigma grows with the size, as in the paper
+codec = dict(input_size=_base_.input_size, heatmap_size=heatmap_size, sigma=2, blur_kernel_size=11)
 model = dict(head=dict(decoder=codec))

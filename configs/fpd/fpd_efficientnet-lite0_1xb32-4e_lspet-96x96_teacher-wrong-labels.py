@@ -2,6 +2,7 @@
 
 _base_ = '../dark/dark_efficientnet-lite0_1xb32-4e_lspet-96x96.py'
 
-change = dict(type='mmpose_ext.CorruptLabels', ratio=0.1)
-pipeline = [_base_.loading[0], change, *_base_.loading[1:], *_base_.augmentation, _base_.crop, _base_.packing]
-train_dataloader = dict(dataset=dict(pipeline=pipeline))
+# the labels that are wrong for its student as well
+wrong = dict(type='mmpose_ext.CorruptLabels', ratio=0.1)
+image, box = _base_.loading
+train_dataloader = dict(dataset=dict(pipeline=[image, wrong, box, *_base_.augmentation, _base_.crop, _base_.packing]))

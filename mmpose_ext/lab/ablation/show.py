@@ -10,7 +10,9 @@ __all__ = ['commands_text', 'table_text']
 
 def table_text(table: Table) -> str:
     """A table as Markdown: its rows, what they train and test, and the paper's figures."""
-    columns, stages = list(table.columns), table.stages.items()
+    stages = table.stages.items()
+    # where the paper has figures, its columns alone
+    columns = [name for name in table.columns if any(name in row.paper for row in table.rows)] or list(table.columns)
     lines = [
         f'{table.name}: {table.title}',
         f'paper: {table.source}',

@@ -100,7 +100,7 @@ def config_of(job: Job) -> Config:
         (dict(columns=dict(AP=1)), r"'columns' of .* a metric, or one for each dataset, got {'AP': 1}"),
         (dict(columns=dict(AP=dict(coco=1))), r"'columns' of table a/b must be .*, got {'AP': {'coco': 1}}"),
         (dict(columns=dict(AP=dict(coco='coco/AP'))), r"'order_by' of .* must be a column with a metric on synthetic"),
-        (dict(scale='percent'), r"'scale' of table a/b must be a number, or one for each dataset, got 'percent'"),
+        (dict(scale='percent'), r"'scale' of table a/b must be a number, or one for each dataset .*, got 'percent'"),
         (dict(scale=dict(coco='percent')), r"'scale' of table a/b must be a number, .*, got {'coco': 'percent'}"),
         (dict(scale=dict(coco=1)), r"'scale' of .* datasets of the table \(\['synthetic'\]\), got {'coco': 1}"),
         (dict(scale=dict(synthetic=dict(AR=1))), r"'scale of synthetic' .* numbers for columns .*, got {'AR': 1}"),
@@ -382,7 +382,7 @@ def test_a_readme_has_the_papers_figures_and_ours(tmp_path: Path) -> None:
     (results / 'dark_modulation_synthetic.json').unlink()
     assert '\nNone of these rows was trained by us.\n' in fill_tables(page, results, ROOT / 'configs')
     page.write_text('<!-- table dark/modulation mpii -->\n<!-- end of table -->\n')
-    with pytest.raises(ValueError, match=r"must name one of \('coco', 'synthetic'\), got 'mpii'"):
+    with pytest.raises(ValueError, match=r"must name one of \('coco', 'synthetic', 'lspet'\), got 'mpii'"):
         fill_tables(page, results, ROOT / 'configs')
 
 
@@ -515,7 +515,7 @@ def test_options_that_a_command_cannot_carry_are_named(value: Any) -> None:
 
 
 def test_wrong_arguments_of_a_plan_are_named() -> None:
-    with pytest.raises(ValueError, match=r"'data' must be one of coco, synthetic for table dark/decoding, got 'mpii'"):
+    with pytest.raises(ValueError, match=r"'data' must be one of coco, synthetic, lspet for table dark/.*, got 'mpii'"):
         jobs_plan(data='mpii')
     with pytest.raises(ValueError, match=r"'seeds' must be a whole number > 0, got 0"):
         jobs_plan(seeds=0)
@@ -552,7 +552,7 @@ def test_list_and_show(run_tool: RunTool) -> None:
     status, shown, _ = run_tool('show', 'dark/modulation')
     assert status == 0
     assert 'table 2; COCO val2017' in shown
-    assert 'note: On synthetic people' in shown
+    assert 'note on synthetic: On synthetic people' in shown
     assert '| with modulation | biased |  | 68.4 | 88.6 | 77.4 | 66.0 | 74.0 | 74.9 |' in shown
     assert '| without modulation | biased | blur_kernel_size=None | 68.1 |' in shown
     status, _, message = run_tool('show', 'dark/none')
