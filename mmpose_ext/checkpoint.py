@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files
@@ -100,8 +101,17 @@ def read_checkpoint(path: str, name: str = 'checkpoint') -> object:
     except ImportError:
         raise
     except Exception as error:  # a file of another kind may be taken for any sequence of pickle's instructions
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ValueError(f"'{name}' must be a checkpoint of tensors, got {path!r}: {reason}") from error
+        raise ValueError(f"'{name}' must be a checkpoint of tensors, got {path!r}: {_reason_of(error)}") from error
+
+
+def _reason_of(error: Exception) -> str:
+    """The reason in an error of torch's loader, without its advice to run the code in the file."""
+    text = str(error)
+    if (found := re.search(r'GLOBAL (\S+)', text)) is not None:
+        return f'it holds {found[1]}, which is no tensor, number or text'
+    if isinstance(error, pickle.UnpicklingError) and 'weights_only' in text:
+        return 'it is damaged, or holds more than tensors, numbers and texts'
+    return next(iter(text.splitlines()), type(error).__name__)
 
 
 def _file_of_package(package: str, name: str) -> str:

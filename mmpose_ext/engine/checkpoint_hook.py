@@ -5,10 +5,12 @@ from collections import deque
 from pathlib import Path
 from typing import cast
 
-from mmengine.dist import is_main_process
+from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import Tensor
 
 from mmpose_ext.files import PART, write_whole
 from mmpose_ext.registry import HOOKS
@@ -34,6 +36,7 @@ class SafeCheckpointHook(CheckpointHook):  # type: ignore[misc]
     # epoch (1 for the first one) of the last checkpoint and of the last complete validation
     saved_epoch: int = -1
     _validated_epoch: int = -1
+    _buffers: list[dict[str, Tensor]] | None = None
     backend_args: dict[str, str] | None
     keep_ckpt_ids: deque[int]
 
@@ -59,13 +62,21 @@ class SafeCheckpointHook(CheckpointHook):  # type: ignore[misc]
         return due and self._validated_epoch != epoch
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, object]) -> None:
-        """Read which epoch was validated; checkpoints of other hooks do not say it and count as validated."""
+        """Read which epoch was validated; checkpoints of other hooks do not say it and count as validated.
+
+        To resume within an epoch, this process gets its own buffers back.
+        """
         meta = cast('dict[str, int]', checkpoint.get('meta', {}))
         self._validated_epoch = meta.get('validated_epoch', meta.get('epoch', -1))
+        buffers = cast('list[dict[str, Tensor]]', checkpoint.get('buffers_of_processes', []))
+        if runner._resume and len(buffers) == get_world_size():
+            cast('dict[str, Tensor]', checkpoint['state_dict']).update(buffers[get_rank()])
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, object]) -> None:
-        """Note which epoch was validated."""
+        """Note which epoch was validated, and within an epoch the buffers of all processes."""
         cast('dict[str, int]', checkpoint['meta'])['validated_epoch'] = self._validated_epoch
+        if self._buffers is not None:
+            checkpoint['buffers_of_processes'] = self._buffers
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float]) -> None:
         """Save the checkpoint if it is the best one."""
@@ -79,7 +90,9 @@ class SafeCheckpointHook(CheckpointHook):  # type: ignore[misc]
         """
         # whatever was due after the last complete epoch is done
         self._validated_epoch = runner.epoch
+        self._buffers = _buffers_of_processes(runner) if runner.world_size > 1 else None
         self._write(runner, INTERRUPTED, dict(epoch=runner.epoch, iter=runner.iter + 1))
+        self._buffers = None
 
     def save_epoch(self, runner: Runner, epoch: int) -> None:
         """Save the state after a complete epoch, unless that was done already.
@@ -131,3 +144,14 @@ class SafeCheckpointHook(CheckpointHook):  # type: ignore[misc]
             self.file_backend.remove(path)
         elif self.file_backend.isdir(path):
             self.file_backend.rmtree(path)  # the checkpoints of some training strategies are folders
+
+
+def _buffers_of_processes(runner: Runner) -> list[dict[str, Tensor]]:
+    """The buffers of the model by name, in each process.
+
+    The weights of all processes are equal; the running means of BatchNorm become equal at the end of an epoch only.
+    """
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    saved = model.state_dict().keys()
+    own = {name: value.cpu() for name, value in model.named_buffers() if name in saved}
+    return cast('list[dict[str, Tensor]]', all_gather_object(own))

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, barrier
 from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 
@@ -53,6 +53,9 @@ class PreemptionHook(Hook):  # type: ignore[misc]
     Started again with ``--resume``, the training goes on with the next batch, as if it had not stopped. The hook needs
     ``SafeCheckpointHook``. During a validation, one process stops at once and repeats the validation when it resumes;
     several processes finish it first.
+
+    Several processes need not get the signal at the same time, or at all: after each step they tell each other, and
+    all stop after the first step at which one of them has it.
 
     The workers of data loaders, which get the same signal when it is sent to a whole process group or Slurm job, do
     not die of it: the current step may need their data.
@@ -134,6 +137,7 @@ class PreemptionHook(Hook):  # type: ignore[misc]
         raise ValueError("'default_hooks.checkpoint.type' must be mmpose_ext.SafeCheckpointHook with PreemptionHook")
 
     def _leave(self, runner: Runner) -> NoReturn:
+        barrier()  # torchrun ends the process that still writes soon after the first other one has left
         checkpoint = self._checkpoints(runner).last_ckpt
         runner.logger.warning(
             f'SIGTERM: the training is saved in {checkpoint} and ends with exit status {EXIT_INTERRUPTED}; '

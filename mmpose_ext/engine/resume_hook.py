@@ -7,9 +7,11 @@ from typing import TypedDict, cast
 from mmengine.dist import broadcast_object_list, get_rank, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch import Tensor
 
+from mmpose_ext.checkpoint import match_weights
 from mmpose_ext.registry import HOOKS
 
 from .portable import from_portable, to_portable
@@ -50,8 +52,10 @@ class ResumeHook(Hook):  # type: ignore[misc]
       the schedule did not.
     - Checkpoints hold only types that torch's safe loader reads in every program.
 
-    Samplers and datasets with a memory of their own (e.g. a cache of images for mosaics) are not covered, except for
-    samplers that depend on their seed and on what they returned before. ``EarlyStoppingHook`` starts to count anew.
+    Where several processes accumulate gradients over several steps, an interruption between these steps loses what was
+    accumulated. Samplers and datasets with a memory of their own (e.g. a cache of images for mosaics) are not covered,
+    except for samplers that depend on their seed and on what they returned before. ``EarlyStoppingHook`` starts to
+    count anew.
     """
 
     priority = 'LOWEST'
@@ -81,6 +85,10 @@ class ResumeHook(Hook):  # type: ignore[misc]
         if isinstance(hub, dict):
             hub['log_scalars'] = from_portable(hub['log_scalars'])
         if runner._resume:
+            if isinstance(meta, dict):
+                # MMEngine would run this text as a program, to read a key that configs do not have any more
+                meta.pop('config', None)
+            _check_state(runner, checkpoint)
             self._progress = cast('Progress | None', checkpoint.get('progress'))
             follow_schedule(runner, checkpoint)
 
@@ -163,6 +171,25 @@ class ResumeHook(Hook):  # type: ignore[misc]
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: object = None) -> None:
         """Seed what the model draws in this step (dropout, for example)."""
         seed_generators(derive_seed(runner.seed, 'iteration', get_rank(), runner.iter), cuda=True)
+
+
+def _check_state(runner: Runner, checkpoint: Checkpoint) -> None:
+    """Refuse a checkpoint of another model, of which MMEngine would load what fits; warn if there is no optimizer.
+
+    Raises:
+        ValueError: With the first weight that is missing or has another shape.
+    """
+    path = str(runner._load_from)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    match = match_weights(model, cast('dict[str, Tensor]', checkpoint['state_dict']), path)
+    if not match.complete:
+        raise ValueError(f"'resume' must be a checkpoint of this model, got {match.mismatch or match}")
+    if 'optimizer' not in checkpoint:
+        print_log(
+            f'{path} has no state of the optimizer (the best checkpoint never has): the optimizer starts anew',
+            logger='current',
+            level=WARNING,
+        )
 
 
 def _count_from(loop: EpochBasedTrainLoop, first: int) -> None:

@@ -1,7 +1,6 @@
 """Trainings that are killed or asked to stop, and resumed, against one that ran through."""
 
 import os
-import random
 import re
 import shutil
 import signal
@@ -10,127 +9,27 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.hooks import Hook
+from interrupted_trainings import (
+    OPTIONS,
+    Interruption,
+    Killed,
+    assert_as_if_never_stopped,
+    assert_same,
+    config,
+    kill,
+    run,
+    saved,
+    terminate,
+)
 from mmengine.runner import Runner
 from small_dataset import ROOT
 
-from mmpose_ext.apis.runtime import load_config
-from mmpose_ext.apis.train import _resume
 from mmpose_ext.engine.preemption_hook import EXIT_INTERRUPTED
 from mmpose_ext.engine.whole_files import find_checkpoint
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
-EPOCHS = 3
-# a network of 0.2 million weights; one image per batch: four steps in an epoch
-OPTIONS = {
-    'model.backbone.stem_channels': 8,
-    'model.backbone.base_channels': 8,
-    'model.head.in_channels': 64,
-    'train_dataloader.batch_size': 1,
-    'train_dataloader.num_workers': 2,
-    'train_dataloader.persistent_workers': True,
-    'train_cfg.max_epochs': EPOCHS,
-    'train_cfg.val_interval': 1,
-}
-# the only numbers that may differ
-TIMES = ('train/time', 'train/data_time', 'val/time', 'val/data_time')
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL in this process: nothing in the training catches it."""
-
-
-class Interruption(Hook):
-    """Does something at one moment: in a method of hooks, when the training has done so many steps.
-
-    Args:
-        moment: Name of the method.
-        steps: Number of steps.
-        action: What is done.
-        priority: Priority of the hook.
-    """
-
-    def __init__(self, moment: str, steps: int, action: Callable[[Runner], None], priority: str = 'VERY_LOW') -> None:
-        self.action, self.steps, self.priority = action, steps, priority
-        setattr(self, moment, self._act)
-
-    def _act(self, runner: Runner, **_: object) -> None:
-        if runner.iter == self.steps:
-            self.action(runner)
-
-
-def kill(runner: Runner) -> None:
-    raise Killed
-
-
-def terminate(runner: Runner) -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def config(path: Path, work_dir: Path, resume: bool = False, **options: object) -> Config:
-    cfg = load_config(str(path), OPTIONS | options, str(work_dir))
-    # MMEngine keeps both for the life of the process, by their names
-    cfg.experiment_name = cfg.visualizer.name = f'{work_dir}-{np.random.default_rng().integers(2**60)}'
-    if resume:
-        _resume(cfg, 'auto')
-    return cfg
-
-
-def run(cfg: Config, *hooks: Hook) -> Runner:
-    # whatever this process drew before must not matter
-    noise = np.random.default_rng().integers(2**31)
-    random.seed(int(noise))
-    np.random.seed(noise)  # noqa: NPY002, the generator that transforms draw from
-    torch.manual_seed(int(noise))
-    runner = Runner.from_cfg(cfg)
-    for hook in hooks:
-        runner.register_hook(hook)
-    try:
-        runner.train()
-    finally:
-        # torch waits 5 s for each worker that the garbage collector finds
-        iterator, runner.train_dataloader._iterator = runner.train_dataloader._iterator, None
-        if iterator is not None:
-            iterator._shutdown_workers()
-    return runner
-
-
-def saved(work_dir: Path, name: str = f'epoch_{EPOCHS}.pth') -> dict[str, object]:
-    return torch.load(work_dir / name, weights_only=True)
-
-
-def assert_same(one: object, other: object, place: str = '') -> int:
-    """Equal to the last bit; returns the number of tensors compared."""
-    assert type(one) is type(other), place
-    if isinstance(one, dict):
-        assert one.keys() == other.keys(), place
-        return sum(assert_same(one[key], other[key], f'{place}.{key}') for key in one if key not in TIMES)
-    if isinstance(one, list | tuple):
-        assert len(one) == len(other), place
-        return sum(assert_same(first, second, f'{place}[]') for first, second in zip(one, other, strict=True))
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), place
-        return 1
-    assert one == other, place
-    return 0
-
-
-def assert_as_if_never_stopped(straight: Path, resumed: Path) -> None:
-    parts = 'state_dict', 'optimizer', 'param_schedulers', 'progress'
-    first, second = saved(straight), saved(resumed)
-    assert sum(assert_same(first[part], second[part], part) for part in parts) > 200
-    hubs = (one['message_hub'] for one in (first, second))
-    assert_same(*(hub['log_scalars'] for hub in hubs))
-    best = [sorted(path.name for path in folder.glob('best_*.pth')) for folder in (straight, resumed)]
-    assert best[0] == best[1]
-    assert len(best[0]) == 1
-    assert_same(saved(straight, best[0][0])['state_dict'], saved(resumed, best[0][0])['state_dict'])
-    kept = {path.name for path in resumed.glob('*.pth*')}
-    assert kept == {path.name for path in straight.glob('*.pth*')} == {'epoch_2.pth', 'epoch_3.pth', *best[0]}
 
 
 @pytest.fixture(scope='module')
@@ -239,6 +138,38 @@ def test_a_whole_checkpoint_is_there_while_the_next_one_is_written(
     run(config(tiny_config, tmp_path / 'run', **options), look)
     assert found[0] == tmp_path / 'run/epoch_1.pth'
     assert (tmp_path / 'run/epoch_1.pth').exists() == (max_keep_ckpts == 2)
+
+
+# ---------------------------------------------------------------------------------------------
+# other checkpoints
+
+
+def test_a_checkpoint_of_another_model_is_refused(straight: Path, tiny_config: Path, tmp_path: Path) -> None:
+    """MMEngine would load what fits, and train the rest anew."""
+    shutil.copytree(straight, tmp_path / 'run')
+    cfg = config(tiny_config, tmp_path / 'run', resume=True, **{'model.head.deconv_out_channels': (8, 8, 4)})
+    with pytest.raises(ValueError, match=r"'resume' must be a checkpoint of this model, got size mismatch for head\."):
+        run(cfg)
+
+
+def test_no_text_of_a_checkpoint_is_run(straight: Path, tiny_config: Path, tmp_path: Path) -> None:
+    """MMEngine reads the config in a checkpoint as a program."""
+    shutil.copytree(straight, tmp_path / 'run')
+    checkpoint = saved(tmp_path / 'run')
+    checkpoint['meta']['config'] = f"open('{tmp_path}/ran', 'w')"
+    torch.save(checkpoint, tmp_path / 'run/epoch_3.pth')
+    run(config(tiny_config, tmp_path / 'run', resume=True))
+    assert not (tmp_path / 'ran').exists()
+
+
+def test_a_resumed_best_checkpoint_says_that_it_has_no_optimizer(
+    straight: Path, tiny_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = config(tiny_config, tmp_path / 'run')
+    (best,) = straight.glob('best_*.pth')
+    cfg.resume, cfg.load_from = True, str(best)
+    run(cfg)
+    assert re.search(r'WARNING .*best_coco_AP_epoch_\d\.pth has no state of the optimizer', capsys.readouterr().out)
 
 
 # ---------------------------------------------------------------------------------------------

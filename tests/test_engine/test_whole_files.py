@@ -1,6 +1,7 @@
 """Checkpoints that are cut off, empty, damaged or missing, and folders that were copied."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,15 @@ def flipped(content: bytes) -> bytes:
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
+def state(epoch: int) -> dict[str, dict]:
+    return dict(meta=dict(epoch=epoch, iter=epoch), message_hub={}, state_dict=dict(a=torch.arange(1000.0)))
+
+
 def fill(folder: Path, *epochs: int) -> None:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for epoch in epochs:
         path = folder / f'epoch_{epoch}.pth'
-        torch.save(dict(meta=dict(epoch=epoch, iter=epoch), state_dict=dict(a=torch.arange(1000.0))), path)
+        torch.save(state(epoch), path)
         (folder / 'last_checkpoint').write_text(str(path))
 
 
@@ -56,6 +61,67 @@ def test_the_warning_names_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     DAMAGES['cut off'](tmp_path / 'run/epoch_2.pth')
     find_checkpoint(tmp_path / 'run')
     assert told == [f'{tmp_path}/run/epoch_2.pth is cut off or damaged; resuming from {tmp_path}/run/epoch_1.pth']
+
+
+def archive(path: Path) -> None:
+    with zipfile.ZipFile(path, 'w') as file:
+        file.writestr('page.html', 'no checkpoint')
+
+
+OTHERS = {
+    'an archive of other files': archive,
+    'a text': lambda path: path.write_text('no checkpoint'),
+    'a tensor': lambda path: torch.save(torch.ones(3), path),
+    'weights alone': lambda path: torch.save(dict(a=torch.ones(3)), path),
+    'a program': lambda path: torch.save(state(3) | dict(call=os.path.join), path),
+    'an empty folder': lambda path: path.unlink() or path.mkdir(),
+    'a link to nowhere': lambda path: path.unlink() or path.symlink_to('nowhere'),
+    'a link to itself': lambda path: path.unlink() or path.symlink_to(path.name),
+}
+
+
+@pytest.mark.parametrize('kind', OTHERS)
+def test_what_is_no_checkpoint_of_a_training_is_passed_over(kind: str, tmp_path: Path) -> None:
+    fill(tmp_path / 'run', 2, 3)
+    OTHERS[kind](tmp_path / 'run/epoch_3.pth')
+    assert find_checkpoint(tmp_path / 'run') == tmp_path / 'run/epoch_2.pth'
+
+
+NO_NAMES = [
+    b'',
+    b'..',
+    b'/',
+    b'epoch_3.pth\nepoch_2.pth',
+    b'epoch\0_2.pth',
+    b'a' * 5000,
+    b'\xff\xfe/\x80',
+    b'epoch_4.pth',
+]
+
+
+@pytest.mark.parametrize('text', NO_NAMES)
+def test_a_pointer_that_names_no_file(text: bytes, tmp_path: Path) -> None:
+    fill(tmp_path / 'run', 2, 3)
+    (tmp_path / 'run/last_checkpoint').write_bytes(text)
+    assert find_checkpoint(tmp_path / 'run') == tmp_path / 'run/epoch_3.pth'
+
+
+def test_a_pointer_that_is_a_folder(tmp_path: Path) -> None:
+    fill(tmp_path / 'run', 2, 3)
+    (tmp_path / 'run/last_checkpoint').unlink()
+    (tmp_path / 'run/last_checkpoint').mkdir()
+    assert find_checkpoint(tmp_path / 'run') == tmp_path / 'run/epoch_3.pth'
+
+
+def test_an_older_one_is_taken_where_it_is_named_and_the_newer_one_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(whole_files, 'print_log', lambda text, **_: told.append(text))
+    fill(tmp_path, 3, 1)
+    assert find_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
+    (text,) = told
+    assert text == f'{tmp_path}/last_checkpoint names epoch_1.pth; resuming from it and not from {tmp_path}/epoch_3.pth'
 
 
 def test_nothing_to_resume_from(tmp_path: Path) -> None:
@@ -92,7 +158,7 @@ def test_the_interrupted_one_is_newer_than_any_epoch(tmp_path: Path) -> None:
 
 def test_torchs_old_format(tmp_path: Path) -> None:
     path = tmp_path / 'epoch_1.pth'
-    torch.save(dict(state_dict=dict(a=torch.arange(1000.0))), path, _use_new_zipfile_serialization=False)
+    torch.save(state(1), path, _use_new_zipfile_serialization=False)
     assert defect_of(path) is None
     DAMAGES['cut off'](path)
     assert defect_of(path) == 'is cut off or damaged'
