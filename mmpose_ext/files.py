@@ -1,12 +1,13 @@
-"""Files that are either whole or not there, whenever and by whomever they are read."""
+"""Files that are either whole or not there, whenever and by whomever they are read; JSON from outside."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ['PART', 'file_lock', 'whole_file', 'write_whole']
+__all__ = ['PART', 'file_lock', 'parse_json', 'whole_file', 'write_whole']
 
 #: Suffix of a file that is being written.
 PART = '.part'
@@ -72,3 +73,23 @@ def file_lock(path: Path) -> Iterator[None]:
     with path.open('a') as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def parse_json(text: str) -> object:
+    """What a JSON text holds.
+
+    Args:
+        text: From any source.
+
+    Raises:
+        ValueError: If it is not JSON, or nested too deeply to be read.
+
+    Example:
+        >>> parse_json('{"AP": 0.5}')
+        {'AP': 0.5}
+    """
+    try:
+        content: object = json.loads(text)
+    except RecursionError as error:
+        raise ValueError('it is nested too deeply') from error
+    return content

@@ -1,12 +1,13 @@
 """Boxes of people from files: COCO annotations, COCO detections, and tables."""
 
 import csv
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from mmpose_ext.files import parse_json
 
 from .loading import check_threshold
 
@@ -86,7 +87,7 @@ class BoxFile:
 
     def _read_json(self, text: str, score_thr: float) -> None:
         try:
-            content = json.loads(text)
+            content = parse_json(text)
         except ValueError as error:
             raise ValueError(f'{self.path} is not valid json: {error}') from error
         names: dict[object, str] = {}

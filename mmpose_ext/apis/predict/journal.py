@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmpose_ext.files import write_whole
+from mmpose_ext.files import parse_json, write_whole
 from mmpose_ext.runtime.people import People
 
 from .result_files import FramePeople
@@ -120,7 +120,7 @@ def _read_lines(path: Path) -> list[Mapping]:
     lines: list[Mapping] = []
     for text in path.read_text(encoding='utf-8', errors='replace').splitlines():
         try:
-            line = json.loads(text)
+            line = parse_json(text)
         except ValueError:
             continue
         if isinstance(line, Mapping):

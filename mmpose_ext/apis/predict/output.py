@@ -161,4 +161,9 @@ def _locked(out_dir: Path) -> TextIO | None:
         raise ValueError(
             f"'out_dir' must be a folder that no other run is writing to, got {str(out_dir)!r}, which is in use"
         ) from error
+    except OSError as error:
+        file.close()
+        raise ValueError(
+            f"'out_dir' must be on a file system that has locks, got {str(out_dir)!r}: {error.strerror}"
+        ) from error
     return file

@@ -24,17 +24,17 @@ def is_whole(path: Path) -> bool:
     """Whether a file exists and was written to its end.
 
     Args:
-        path: A ``.json`` file has to be valid json. A ``.pth`` file has to be an archive of PyTorch whose table of
-            contents, which is written last, fits the length of the file. Any other file must not be empty.
+        path: A ``.json`` file has to be a json object. A ``.pth`` file has to be an archive of PyTorch; its table of
+            contents, which is written last, has to fit the length of the file. Any other file must not be empty.
     """
     try:
         if path.suffix == '.json':
-            json.loads(path.read_text(encoding='utf-8'))
+            return isinstance(json.loads(path.read_text(encoding='utf-8')), dict)
         elif path.suffix == '.pth':
             with zipfile.ZipFile(path) as archive:
-                return bool(archive.namelist())
+                return any(name.endswith('/data.pkl') for name in archive.namelist())
         return path.is_file() and path.stat().st_size > 0
-    except (OSError, ValueError, zipfile.BadZipFile):  # ValueError: json, UTF-8
+    except (OSError, ValueError, RecursionError, zipfile.BadZipFile):  # ValueError: json, UTF-8
         return False
 
 

@@ -8,13 +8,14 @@ A README marks the places::
 Between the two lines stands the table on that dataset.
 """
 
-import json
 import os
 import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
+
+from mmpose_ext.files import parse_json
 
 from .table import Row, TableOnData, find_table
 
@@ -35,7 +36,7 @@ def fill_tables(page: Path, results: Path, configs: Path) -> str:
         configs: The folder of the configs and tables.
 
     Raises:
-        ValueError: If the page names a table or a dataset that does not exist.
+        ValueError: If the page names a table or a dataset that does not exist, or a file is not one of ``report``.
     """
 
     def fill(match: re.Match[str]) -> str:
@@ -73,9 +74,14 @@ def _wrap(text: str) -> list[str]:
 
 def _measured(result: Path) -> tuple[str, dict[str, Mapping[str, Mapping[str, float | None]]]]:
     """The column that orders the rows, and the rows that have a mean of it."""
-    content = json.loads(result.read_text(encoding='utf-8'))
-    key = content['table']['order_by']
-    return key, {row['name']: row for row in content['rows'] if (row.get('mean') or {}).get(key) is not None}
+    try:
+        content = cast('dict[str, Any]', parse_json(result.read_text(encoding='utf-8')))
+        key = content['table']['order_by']
+        return key, {row['name']: row for row in content['rows'] if (row.get('mean') or {}).get(key) is not None}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f'a file of results must be as ablation.py report writes it, got {str(result)!r}: {error}'
+        ) from error
 
 
 def _rule(headings: list[str]) -> list[str]:

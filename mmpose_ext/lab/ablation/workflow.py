@@ -112,7 +112,7 @@ def _only_runner(work_dir: Path) -> Iterator[str]:
     are ended first.
 
     Raises:
-        RuntimeError: If another runner holds the folder.
+        RuntimeError: If another runner holds the folder, or its file system has no locks.
     """
     from .processes import end_processes  # needs psutil, which comes with Snakemake
 
@@ -120,9 +120,13 @@ def _only_runner(work_dir: Path) -> Iterator[str]:
     with (work_dir / 'runner.lock').open('a+') as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise RuntimeError(
                 f'another runner is at work in {work_dir}; wait for it, or give another --work-dir'
+            ) from error
+        except OSError as error:
+            raise RuntimeError(
+                f'{file.name} cannot be locked: {error.strerror}; give a --work-dir on a file system that has locks'
             ) from error
         file.seek(0)
         earlier = file.read().strip()

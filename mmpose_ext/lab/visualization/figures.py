@@ -1,6 +1,5 @@
 """Images of what a trained model predicts: skeletons, heatmaps, training curves."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.structures import PoseDataSample, merge_data_samples
 from mmpose.visualization import PoseLocalVisualizer
 from xtcocotools.coco import COCO
+
+from mmpose_ext.files import parse_json
 
 __all__ = ['draw_heatmaps', 'draw_predictions', 'plot_curves', 'predict_image', 'read_scalars']
 
@@ -146,7 +147,7 @@ def _records(file: Path) -> list[dict[str, float]]:
     lines = [line for line in file.read_text(encoding='utf-8', errors='replace').splitlines() if line.strip()]
     for number, line in enumerate(lines):
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             if not isinstance(record, dict):
                 raise ValueError('it is no json object')
         except ValueError as error:

@@ -15,16 +15,16 @@ The keys of a results file::
 Figures are in the paper's unit; figures that were not measured are null.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mmengine.config import Config
 
 from mmpose_ext.config import config_path
+from mmpose_ext.files import parse_json
 from mmpose_ext.lab.ablation import Job, Plan, Row, TableOnData
 from mmpose_ext.lab.profiling.complexity import model_complexity
 
@@ -69,7 +69,7 @@ def _state(job: Job) -> tuple[str, str]:
 
 def _read_metrics(path: Path) -> dict[str, float]:
     try:
-        logged = json.loads(path.read_text(encoding='utf-8'))
+        logged = cast('dict[str, float]', parse_json(path.read_text(encoding='utf-8')))
         return {name: float(value) for name, value in logged.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(

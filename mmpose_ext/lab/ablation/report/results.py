@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmpose_ext.files import write_whole
+from mmpose_ext.files import parse_json, write_whole
 
 __all__ = ['KIND', 'Json', 'dump_results', 'load_results', 'read_results', 'results_name']
 
@@ -42,7 +42,7 @@ def read_results(path: Path) -> Json | None:
         ValueError: Naming the file, if it cannot be read.
     """
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = parse_json(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise ValueError(f'a results file must be readable json, got {str(path)!r}: {error}') from error
     return content if isinstance(content, dict) and content.get('kind') == KIND else None
