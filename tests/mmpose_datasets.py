@@ -45,8 +45,10 @@ def person_of(kind, rng, box, count):
         person.update(bbox=[left + 1, top + 1, width, height])
     if 'Rhd' in kind or 'Panoptic' in kind:
         person.update(head_size=20.0)
+    if 'HumanArt21' in kind:
+        person.update(keypoints_21=flat(joints_in(rng, box, 21)))
     if 'Hand' in kind:
-        person.update(hand_type='right')
+        person.update(hand_type='right', segmentation=[])
     return person
 
 
@@ -57,7 +59,7 @@ def write_coco(root, path, folder, kind, count, rng):
         write_image(folder / name, rng)
         images.append(
             dict(
-                id=number,
+                id=10 * number,  # UBody keeps every tenth one
                 file_name=name,
                 width=WIDTH,
                 height=HEIGHT,
@@ -69,7 +71,8 @@ def write_coco(root, path, folder, kind, count, rng):
             )
         )
         box = [10 + number, 8, 100, 100]
-        people.append(dict(person_of(kind, rng, box, count), id=number, image_id=number, category_id=1, track_id=1))
+        identity = dict(id=number, image_id=10 * number, category_id=1, track_id=1)
+        people.append(person_of(kind, rng, box, count) | identity)
     content = dict(images=images, annotations=people, categories=[dict(id=1, name='person', supercategory='person')])
     path.write_text(json.dumps(content))
 
@@ -95,13 +98,17 @@ def leaves(config):
     return [config] if not inner else [leaf for part in inner for leaf in leaves(part)]
 
 
-def drop_albumentations(config):
-    """Leave out the transforms of a package that is not installed."""
+def simplify(config):
+    """Leave out what needs packages that are not installed, and a dataset that needs files of cameras."""
     if config.get('pipeline'):
         config.pipeline = [step for step in config.pipeline if step.type != 'Albumentation']
+        for step in config.pipeline:
+            step.pop('backend_args', None)
+    if config.get('datasets'):
+        config.datasets = [one for one in config.datasets if one.type != 'InterHand2DDoubleDataset']
     for inner in [*(config.get('datasets') or ()), config.get('dataset')]:
         if isinstance(inner, dict):
-            drop_albumentations(inner)
+            simplify(inner)
 
 
 def prepare(name, folder, test=True):
@@ -117,7 +124,7 @@ def prepare(name, folder, test=True):
     for phase in loaders:
         loader = cfg[f'{phase}_dataloader']
         loader.update(num_workers=0, persistent_workers=False)
-        drop_albumentations(loader.dataset)
+        simplify(loader.dataset)
         for leaf in leaves(loader.dataset):
             write_leaf(leaf, phase, Path(folder), files, rng)
     for phase in ('val', 'test'):

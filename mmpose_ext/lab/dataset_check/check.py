@@ -27,7 +27,7 @@ from .image_files import ImageFiles, check_overlap
 from .joints import check_joint_count
 from .model import build_model, check_loss, check_normalization, check_scores
 from .pipeline import check_pipeline, innermost_head, is_mmposes, predicted_joints, type_name
-from .samples import Item, check_crops, draw_samples, joints_of, pack_joints
+from .samples import ADVICE_EMPTY, Item, check_crops, draw_samples, joints_of, pack_joints
 from .source import Source, SourceConfig, look_at_images, open_source, read_file, read_people, source_configs
 
 __all__ = ['check_dataset']
@@ -196,7 +196,10 @@ class _Check:
             dataset = DATASETS.build(config)
             count = dataset.metainfo['num_keypoints']
         except (Exception, SystemExit) as error:  # datasets raise and assert what they like
-            report.add_error('dataset', phase, 'the dataset cannot be built', error)
+            # so NumPy says that MMEngine has an empty list to join
+            empty = 'need at least one array to concatenate' in str(error)
+            what = 'the dataset is empty after filtering' if empty else 'the dataset cannot be built'
+            report.add_error('dataset', phase, what, error, ADVICE_EMPTY if empty else '')
             return
         drawn = report.call(phase, draw_samples, dataset, self.samples, self.rng, phase)
         if drawn is None:
@@ -237,6 +240,10 @@ class _Check:
 
     def _check_codec(self, train: list[Item]) -> None:
         """The head's codec on the joints of the training."""
+        if not self.head:
+            what = f'the config of {type_name(self.model)} has no head: its codec is not checked'
+            self.report.add('info', 'codec', 'model', what)
+            return
         decoder = self.head.get('decoder')
         codec, findings = build_codec(decoder)
         self.report.findings += findings

@@ -1,6 +1,8 @@
 """Whether a file of a dataset is there and can be read."""
 
 import json
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from .findings import Finding, describe_error, examples
@@ -49,11 +51,30 @@ def read_json(path: str, kind: str, where: str) -> tuple[object, list[Finding]]:
     if findings:
         return None, findings
     try:
+        repeated: dict[str, int] = {}
         with open(path, encoding='utf-8') as file:
-            return json.load(file), []
+            content = json.load(file, object_pairs_hook=partial(_to_dict, repeated))
+        return content, _check_repeated(repeated, f'{kind}: {path}', where)
     except OSError as error:
         what, advice = f'{kind}: {path} cannot be read ({describe_error(error)})', 'check the permissions of the file'
     except (ValueError, RecursionError) as error:
         what = f'{kind}: {path} is not JSON ({describe_error(error)})'
         advice = 'the download or the conversion was cut off? Get or write it again'
     return None, [Finding('error', 'json', where, what, advice)]
+
+
+def _to_dict(repeated: dict[str, int], pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object as a dictionary; keys that it has more than once are counted in ``repeated``."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        for key, number in Counter(key for key, _ in pairs).items():
+            repeated[key] = repeated.get(key, 0) + number - 1
+    return content
+
+
+def _check_repeated(repeated: dict[str, int], name: str, where: str) -> list[Finding]:
+    keys = [key for key, number in repeated.items() if number]
+    if not keys:
+        return []
+    what = f'{name} has keys more than once in one object ({examples(map(repr, keys))}): all but the last one are lost'
+    return [Finding('warning', 'json-keys', where, what, 'was the file put together from several ones?')]

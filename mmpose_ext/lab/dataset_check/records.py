@@ -161,7 +161,7 @@ def from_samples(samples: Sequence[Mapping[str, object]]) -> Records | None:
         keypoints=np.concatenate(points)[..., :2],
         visible=visible[..., 0] if visible.ndim == 3 else visible,
         areas=np.full(len(samples), np.nan),
-        crowd=np.array([bool(sample.get('iscrowd', 0)) for sample in samples], bool),
+        crowd=np.array([np.asarray(sample.get('iscrowd', 0)).any() for sample in samples], bool),
         num_keypoints=np.full(len(samples), -1),
         image_ids=names,
     )

@@ -15,7 +15,11 @@ from .findings import Finding, describe_error, percent
 from .pipeline import type_name
 from .records import is_labeled
 
-__all__ = ['Item', 'check_crops', 'draw_samples', 'joints_of', 'pack_joints']
+__all__ = ['ADVICE_EMPTY', 'Item', 'check_crops', 'draw_samples', 'joints_of', 'pack_joints']
+
+
+#: Where to look when a dataset is empty after filtering.
+ADVICE_EMPTY = 'see num_keypoints, iscrowd, boxes, bbox_score_thr, sample_interval'
 
 
 class Item(TypedDict):
@@ -61,7 +65,7 @@ def draw_samples(
     total = len(dataset)
     if not total:
         what = 'the dataset is empty after filtering'
-        return [], [Finding('error', 'no-person', where, what, 'see num_keypoints, iscrowd, boxes, bbox_score_thr')]
+        return [], [Finding('error', 'no-person', where, what, ADVICE_EMPTY)]
     items: list[Item] = []
     failures = Counter[str]()
     chosen = np.sort(rng.choice(total, min(count, total), replace=False))

@@ -250,6 +250,14 @@ def test_files_that_are_no_json_are_named(tmp_path: Path, content: bytes) -> Non
     assert found is None and str(path) in finding.what and finding.level == 'error'
 
 
+def test_keys_that_stand_twice_are_named(tmp_path: Path) -> None:
+    path = tmp_path / 'people.json'
+    path.write_text('{"images": [1], "annotations": [{"id": 1, "id": 2}], "images": [2]}')
+    found, (finding,) = read_json(str(path), 'annotation file', 'train')
+    assert found == {'images': [2], 'annotations': [{'id': 2}]}
+    assert finding.check == 'json-keys' and "('id', 'images')" in finding.what
+
+
 def test_a_sound_file_has_no_finding() -> None:
     content = coco()
     assert check_coco_file(json.loads(json.dumps(content)), 'train') == []
