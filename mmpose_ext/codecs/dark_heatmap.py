@@ -18,7 +18,7 @@ from mmpose_ext.functional import (
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
-from .keypoint_codec import Encoded, KeypointCodec, Keypoints, MapFormat, check_sigma, one_tensor
+from .keypoint_codec import Encoded, KeypointCodec, Keypoints, MapFormat, check_sigma, one_tensor, to_tensor
 from .maxima import refined_maxima
 
 __all__ = ['DarkHeatmap']
@@ -113,8 +113,8 @@ class DarkHeatmap(KeypointCodec):
             keypoints_visible = np.ones(keypoints.shape[:2], np.float32)
         check_shape('keypoints_visible', keypoints_visible, '1 K', **sizes)
         heatmaps, weights = gaussian_targets(
-            input_to_heatmap(keypoints.astype(np.float32, copy=False), self.input_size, self.heatmap_size),
-            keypoints_visible.astype(np.float32, copy=False),
+            input_to_heatmap(_to_float32('keypoints', keypoints), self.input_size, self.heatmap_size),
+            _to_float32('keypoints_visible', keypoints_visible),
             self.heatmap_size,
             self.sigma,
             self.encoding == 'unbiased',
@@ -166,3 +166,10 @@ class DarkHeatmap(KeypointCodec):
         if normalized:
             return Keypoints(heatmap_to_normalized(points, self.heatmap_size), scores)
         return Keypoints(heatmap_to_input(points, self.input_size, self.heatmap_size), scores)
+
+
+def _to_float32(name: str, array: np.ndarray) -> np.ndarray:
+    if isinstance(array, np.ndarray) and array.dtype.kind == 'f':
+        return array.astype(np.float32, copy=False)
+    numbers: np.ndarray = to_tensor(name, array).float().numpy()
+    return numbers

@@ -77,7 +77,7 @@ class IntegralLabel(RegressionLabel):
         check_positive('radius', radius)
         if (depth_size is None) is not (depth_range is None):
             raise ValueError(f"'depth_size' must be given with depth_range={depth_range!r} or not, got {depth_size!r}")
-        if depth_size is not None and not (isinstance(depth_size, (int, np.integer)) and depth_size > 0):
+        if depth_size is not None and not (isinstance(depth_size, (int, np.integer)) and 0 < depth_size < 2**31):
             raise ValueError(f"'depth_size' must be a whole number > 0, got {depth_size!r}")
         if depth_size is not None and heatmap_type == 'disk':
             raise ValueError("'heatmap_type' must be 'gaussian', 'one_hot' or None with depth_size, got 'disk'")

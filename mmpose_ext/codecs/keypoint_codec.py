@@ -213,11 +213,13 @@ def to_tensor(name: str, array: np.ndarray | Sequence[float]) -> Tensor:
     """
     try:
         numbers = np.asarray(array)
+        if numbers.dtype.kind in 'cSUmM':
+            raise TypeError(f'they are of type {numbers.dtype}')
         if numbers.dtype not in (np.float16, np.float32, np.float64):
             numbers = numbers.astype(np.float32)
         # torch does not share views that are turned round
         return torch.from_numpy(numbers.copy() if any(stride < 0 for stride in numbers.strides) else numbers)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"'{name}' must be an array of numbers, got {type(array).__name__}: {error}") from error
 
 

@@ -1,5 +1,6 @@
 """Argument checks with one form of message: the argument's name, what is allowed, and what came."""
 
+import sys
 from collections.abc import Collection, Hashable, Sequence
 from functools import lru_cache
 
@@ -94,8 +95,8 @@ def check_positive(name: str, value: float) -> None:
         Traceback (most recent call last):
         ValueError: 'sigma' must be a finite number > 0, got -1
     """
-    # a chain of comparisons, which NaN fails
-    if not (isinstance(value, int | float | np.integer | np.floating) and 0 < value < float('inf')):
+    # a chain of comparisons, which NaN fails; whole numbers of Python have no end
+    if not (isinstance(value, int | float | np.integer | np.floating) and 0 < value <= sys.float_info.max):
         raise ValueError(f"'{name}' must be a finite number > 0, got {value!r}")
 
 
@@ -112,7 +113,8 @@ def check_size(name: str, value: Sequence[int]) -> tuple[int, int]:
     try:
         width, height = (int(side) for side in value)
         # no tensor has a side of 2**31 or more
-        if 0 < width < 2**31 and 0 < height < 2**31 and [width, height] == list(value):
+        ordered = isinstance(value, Sequence | np.ndarray | torch.Tensor)
+        if ordered and 0 < width < 2**31 and 0 < height < 2**31 and [width, height] == list(value):
             return width, height
     except (OverflowError, TypeError, ValueError):
         pass  # not two whole numbers: reported below as any other wrong value

@@ -380,6 +380,10 @@ def test_bad_constructor_arguments(change, message):
     [
         ('encode', (np.zeros((2, 17, 2)),), r"'keypoints' must have shape \(1, K, 2\), got shape \(2, 17, 2\)"),
         ('encode', (np.zeros((1, 17, 3)),), r"'keypoints' must have shape \(1, K, 2\), got shape \(1, 17, 3\)"),
+        ('encode', (np.zeros((1, 17, 2), complex),), "'keypoints' must be an array of numbers, .*complex128"),
+        ('encode', (np.array([[['1', '2']]]),), "'keypoints' must be an array of numbers, .* type <U1"),
+        ('encode', (np.zeros((1, 17, 2)), np.ones((1, 17), complex)), "'keypoints_visible' must be .*numbers"),
+        ('decode', (np.zeros((17, 64, 48), complex),), "'encoded' must be an array of numbers, .*complex128"),
         ('encode', ([[[1.0, 2.0]]],), r"'keypoints' must have shape \(1, K, 2\), got list"),
         (
             'encode',

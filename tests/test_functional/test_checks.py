@@ -36,7 +36,7 @@ def test_choice():
         check_choice('mode', 'c', ('a', 'b'))
 
 
-@pytest.mark.parametrize('value', [0, -1, 0.0, float('nan'), float('inf'), '2', None, [1]])
+@pytest.mark.parametrize('value', [0, -1, 0.0, float('nan'), float('inf'), '2', None, [1], 10**400, 2j])
 def test_positive_refuses(value):
     with pytest.raises(ValueError, match=r"'sigma' must be a finite number > 0, got "):
         check_positive('sigma', value)
@@ -53,7 +53,8 @@ def test_size_takes(value):
 
 
 @pytest.mark.parametrize(
-    'value', [192, (192,), (1, 2, 3), (0, 5), (-1, 5), (1.5, 5), 'ab', None, (None, 3), (np.nan, 4)]
+    'value',
+    [192, (192,), (1, 2, 3), (0, 5), (-1, 5), (1.5, 5), 'ab', None, (None, 3), (np.nan, 4), {3, 4}, {3: 1, 4: 2}],
 )
 def test_size_refuses(value):
     with pytest.raises(ValueError, match=r"'input_size' must be \(width, height\), two whole numbers > 0, got "):
