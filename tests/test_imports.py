@@ -70,7 +70,7 @@ LAYERS = {
     'mmpose_ext.lab.checkpoints': ('models', 'config', 'version', *_BELOW_MODELS),
     'mmpose_ext.lab.visualization': (
         *('lab.ablation.report', 'lab.dataset_check', 'apis', 'models', 'datasets'),
-        *('evaluation', 'checkpoint', 'config'),
+        *('evaluation', 'checkpoint', 'config', 'files'),
         *_BELOW_MODELS,
     ),
     'mmpose_ext.lab.profiling': ('models', 'config', *_BELOW_MODELS),
