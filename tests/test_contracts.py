@@ -170,7 +170,7 @@ LOSSES = {
 }
 # registered classes that are none of these: registry -> names, tested in files of their own
 OTHERS: dict[str, set[str]] = {
-    'HOOKS': {'DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'},
+    'HOOKS': {'ComputeHook', 'DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'},
     'DATASETS': {'CropCache', 'FlicDataset', 'Human36mImageDataset', 'LspDataset', 'Synthetic3dDataset'},
     'METRICS': {'CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
     'MODELS': {
@@ -186,7 +186,7 @@ OTHERS: dict[str, set[str]] = {
         'VolumeMSELoss',
         'ZukoFlow',
     },
-    'TRANSFORMS': {'CorruptLabels', 'DropLabels', 'RandomChannelScale', 'UnknownDepth'},
+    'TRANSFORMS': {'CorruptLabels', 'DropLabels', 'LoadRegion', 'PackRegion', 'RandomChannelScale', 'UnknownDepth'},
     'VISUALIZERS': {'PoseVisualizer'},
 }
 

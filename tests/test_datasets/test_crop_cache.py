@@ -23,7 +23,7 @@ from PIL import Image
 
 from mmpose_ext import config_path
 from mmpose_ext.datasets.crop_cache import CropFromCache, people, writing
-from mmpose_ext.datasets.crop_cache.regions import Region, person_region, warp_part
+from mmpose_ext.datasets.regions import Region, person_region, warp_part
 from mmpose_ext.registry import DATASETS
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
@@ -479,7 +479,9 @@ def test_refused(data: Path) -> None:
         ValueError, match=r"'dataset' must have only .*got mmpose.PhotometricDistortion; put others behind"
     ):
         cached(data, config_of(data, steps))
-    with pytest.raises(ValueError, match=r"'dataset' must have LoadImage before TopdownAffine in a pipeline, got none"):
+    with pytest.raises(
+        ValueError, match=r"'dataset' must have LoadImage before TopdownAffine, or LoadRegion, .*got none"
+    ):
         cached(data, config_of(data, last=LAST[1:]))
     for wrong in (dict(form='png'), dict(padding=0), dict(quality=0), dict(quality=95.0)):
         with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' must be"):

@@ -2,6 +2,6 @@
 
 from .cached_dataset import crop_cache
 from .crop_file import Crop, CropFile
-from .transform import CropFromCache
+from .transform import CropFromCache, RegionFromCache
 
-__all__ = ['Crop', 'CropFile', 'CropFromCache', 'crop_cache']
+__all__ = ['Crop', 'CropFile', 'CropFromCache', 'RegionFromCache', 'crop_cache']

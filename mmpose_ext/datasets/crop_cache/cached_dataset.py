@@ -10,9 +10,10 @@ from mmpose.datasets.transforms import RandomFlip, TopdownAffine
 from mmpose_ext.functional import check_choice, check_positive
 from mmpose_ext.registry import DATASETS
 
+from ..transforms.region import LoadRegion
 from .crop_file import FORMS
 from .people import Settings, find_people, nested
-from .transform import CropFromCache
+from .transform import CropFromCache, RegionFromCache
 from .writing import open_or_write
 
 __all__ = ['crop_cache']
@@ -52,15 +53,15 @@ def crop_cache(dataset: dict, cache_dir: str, form: str = 'raw', padding: float 
             in few values where OpenCV computes in float32 (4.11 and newer). 'jpeg' is about ten times smaller; how far
             its values are off is logged when it is written.
         padding: Side of the square that is kept around a person, over the longer side of the box. Where an input shows
-            more, the whole image is read, and the sample is the same.
+            more, the whole image is read, and the sample is the same. ``LoadRegion`` has a padding of its own.
         quality: Of JPEG, 1 to 100.
 
     Returns:
         The dataset.
 
     Raises:
-        ValueError: If no pipeline in the dataset has ``LoadImage`` before ``TopdownAffine``, or a transform between
-            them may look at more than single pixels.
+        ValueError: If no pipeline in the dataset has ``LoadRegion``, or ``LoadImage`` before ``TopdownAffine``, or if a
+            transform between them may look at more than single pixels.
         OSError: If the crops cannot be written.
     """
     check_choice('form', form, FORMS)
@@ -71,28 +72,31 @@ def crop_cache(dataset: dict, cache_dir: str, form: str = 'raw', padding: float 
     loading = [*_loading(built)]
     if not loading:
         raise ValueError(
-            "'dataset' must have LoadImage before TopdownAffine in a pipeline, got none; "
+            "'dataset' must have LoadImage before TopdownAffine, or LoadRegion, in a pipeline, got none; "
             'of a CombinedDataset, whose pipeline has them, wrap the whole'
         )
-    for owner, pipeline, first, last in loading:
-        load, *between, affine = pipeline.transforms[first : last + 1]
-        changes_pixels = _check_between(between)
-        settings = Settings(form, float(padding), quality)
+    for owner, pipeline, part in loading:
+        load, *between = pipeline.transforms[part]
+        changes_pixels = _check_between(between[:-1])
+        settings = Settings(form, load.padding if isinstance(load, LoadRegion) else float(padding), quality)
         crops = open_or_write(Path(cache_dir), find_people([owner], settings.padding), load, settings)
-        pipeline.transforms[first : last + 1] = [CropFromCache(crops, load, between, affine, changes_pixels)]
+        cached = CropFromCache(crops, load, between[:-1], between[-1], changes_pixels) if between else None
+        pipeline.transforms[part] = [cached or RegionFromCache(crops, load)]
     return built
 
 
-def _loading(dataset: object) -> Iterator[tuple[object, Compose, int, int]]:
-    """The datasets whose pipeline makes inputs from images: dataset, pipeline, places of the first and last step."""
+def _loading(dataset: object) -> Iterator[tuple[object, Compose, slice]]:
+    """The datasets whose pipeline loads images: dataset, pipeline, and the part of it that a cache replaces."""
     pipeline = vars(dataset).get('pipeline')
     if isinstance(pipeline, Compose):
         first, last = (
             next((place for place, step in enumerate(pipeline.transforms) if isinstance(step, kind)), None)
             for kind in (LoadImageFromFile, TopdownAffine)
         )
-        if first is not None and last is not None and first < last:
-            yield dataset, pipeline, first, last
+        if first is not None and isinstance(pipeline.transforms[first], LoadRegion):
+            last = first
+        if first is not None and last is not None and first <= last:
+            yield dataset, pipeline, slice(first, last + 1)
             return
     for inner in nested(dataset):
         yield from _loading(inner)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .regions import Region, person_region
+from ..regions import Region, person_region
 
 __all__ = ['ENTRY', 'FORMS', 'Crop', 'CropFile', 'Header', 'crop_key', 'encode', 'read_header', 'write_end']
 

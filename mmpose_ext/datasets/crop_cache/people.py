@@ -10,7 +10,7 @@ import cv2
 from mmcv.transforms import LoadImageFromFile
 from mmengine.dataset import BaseDataset
 
-from .regions import Region, person_region
+from ..regions import Region, person_region
 
 __all__ = ['People', 'Settings', 'find_people', 'nested']
 

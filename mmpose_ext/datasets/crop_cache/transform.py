@@ -1,4 +1,4 @@
-"""The part of a pipeline from loading an image to the network's input, with the pixels from a cache."""
+"""The part of a pipeline that loads an image, up to the network's input, with the pixels from a cache."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -10,10 +10,10 @@ from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmpose.datasets.transforms import TopdownAffine
 from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
+from ..regions import warp_part
 from .crop_file import CropFile
-from .regions import warp_part
 
-__all__ = ['CropFromCache']
+__all__ = ['CropFromCache', 'RegionFromCache']
 
 Transform = Callable[[dict], dict | None]
 
@@ -89,6 +89,35 @@ class CropFromCache(BaseTransform):
     def __repr__(self) -> str:
         steps = ', '.join(repr(step) for step in (self.load, *self.between, self.affine))
         return f'{type(self).__name__}({self.crops.path}: {steps})'
+
+
+class RegionFromCache(BaseTransform):
+    """Do what ``LoadRegion`` does, and read a person's region from a cache of the same padding.
+
+    Args:
+        crops: The cache.
+        load: ``LoadRegion``, for people whom the cache does not have.
+    """
+
+    def __init__(self, crops: CropFile, load: LoadImageFromFile) -> None:
+        self.crops = crops
+        self.load = load
+
+    def transform(self, results: dict) -> dict | None:
+        """Set ``img`` to the region, and all that ``LoadRegion`` sets.
+
+        Args:
+            results: What the dataset says of a person.
+        """
+        crop = self.crops.find(results)
+        if crop is None:
+            found: dict | None = self.load.transform(results)
+            return found
+        pixels = crop.pixels.astype(np.float32 if self.load.to_float32 else np.uint8)  # a copy: the file is read-only
+        return dict(results, img=pixels, img_shape=crop.image_size, ori_shape=crop.image_size, region=crop.place)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.crops.path}: {self.load!r})'
 
 
 def _run(steps: Sequence[Transform], results: dict) -> dict | None:

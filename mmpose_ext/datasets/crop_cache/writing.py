@@ -17,9 +17,10 @@ from mmengine.logging import print_log
 
 from mmpose_ext.files import PART, file_lock, whole_file
 
+from ..regions import Region
+from ..transforms.region import LoadRegion
 from .crop_file import ENTRY, CropFile, Header, crop_key, decode, encode, read_header, write_end
 from .people import People, Settings
-from .regions import Region
 
 __all__ = ['open_or_write']
 
@@ -82,6 +83,8 @@ def open_or_write(folder: Path, people: People, load: LoadImageFromFile, setting
 def _write(path: Path, people: People, load: LoadImageFromFile, settings: Settings, fingerprint: str) -> None:
     reader = copy.copy(load)
     reader.to_float32 = False
+    if isinstance(reader, LoadRegion):
+        reader.keeps_whole = True
     start = time.perf_counter()
     with ThreadPoolExecutor(_threads()) as pool:
         _announce(path, _survey(people, reader, settings, pool), people, settings)

@@ -1,11 +1,14 @@
-"""Images in the type of the network's weights."""
+"""Images in the type of the network's weights, and augmentation on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmpose.models.data_preprocessors import PoseDataPreprocessor as MMPosePreprocessor
 from torch import Tensor
 
 from mmpose_ext.registry import MODELS
+
+from .device_augmentation import DeviceAugmentation
 
 __all__ = ['PoseDataPreprocessor']
 
@@ -20,17 +23,24 @@ class PoseDataPreprocessor(MMPosePreprocessor):
     Args:
         mean: Of each channel, 0 to 255; None: no normalization.
         std: Of each channel, 0 to 255; None: no normalization.
+        augmentation: Arguments of :class:`DeviceAugmentation`, which makes the inputs of a training from regions of
+            images; None: the pipeline has made them.
         **settings: Those of MMPose's ``PoseDataPreprocessor``, such as ``bgr_to_rgb``.
     """
 
     mean: Tensor
 
     def __init__(
-        self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, **settings: object
+        self,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        augmentation: Mapping[str, Any] | None = None,
+        **settings: object,
     ) -> None:
         # whole numbers would make buffers of integers, which have no type of a model to tell
         mean, std = (None if values is None else [float(value) for value in values] for values in (mean, std))
         super().__init__(mean, std, **settings)
+        self.augmentation = None if augmentation is None else DeviceAugmentation(**augmentation)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Normalize a batch.
@@ -43,5 +53,8 @@ class PoseDataPreprocessor(MMPosePreprocessor):
             ``inputs`` (B, 3, h, w) in the type of the model, and ``data_samples``.
         """
         dtype = self.mean.dtype if self._enable_normalize else None
+        if training and self.augmentation is not None:
+            data = self.cast_data(data)
+            data = dict(data, inputs=self.augmentation(data['inputs'], data['data_samples']))
         results = super().forward(data, training)
         return results if dtype is None else dict(results, inputs=results['inputs'].to(dtype))
