@@ -299,7 +299,7 @@ PUBLIC = {
         'volume_square_error',
         'weighted_reduce',
     ],
-    'mmpose_ext.engine': ['DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'],
+    'mmpose_ext.engine': ['ComputeHook', 'DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'],
     'mmpose_ext.codecs': [
         'DarkHeatmap',
         'Encoded',
@@ -314,11 +314,19 @@ PUBLIC = {
     'mmpose_ext.evaluation': ['CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'],
     'mmpose_ext.lab.checkpoints': ['convert_checkpoint'],
     'mmpose_ext.lab.dataset_converters': ['convert_flic', 'convert_lsp'],
+    'mmpose_ext.datasets.crop_cache': ['Crop', 'CropFile', 'CropFromCache', 'RegionFromCache', 'crop_cache'],
     'mmpose_ext.datasets.flic_dataset': ['FlicDataset'],
     'mmpose_ext.datasets.human36m_image_dataset': ['Human36mImageDataset', 'parse_image_name'],
     'mmpose_ext.datasets.lsp_dataset': ['LspDataset'],
     'mmpose_ext.datasets.synthetic3d_dataset': ['Synthetic3dDataset'],
-    'mmpose_ext.datasets.transforms': ['CorruptLabels', 'DropLabels', 'RandomChannelScale', 'UnknownDepth'],
+    'mmpose_ext.datasets.transforms': [
+        'CorruptLabels',
+        'DropLabels',
+        'LoadRegion',
+        'PackRegion',
+        'RandomChannelScale',
+        'UnknownDepth',
+    ],
     'mmpose_ext.runtime': [
         'CropSettings',
         'Frame',
@@ -331,7 +339,7 @@ PUBLIC = {
     'mmpose_ext.visualization': ['PoseVisualizer'],
     'mmpose_ext.models': ['backbones', 'data_preprocessors', 'distillers', 'heads', 'losses'],
     'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass', 'TimmBackbone'],
-    'mmpose_ext.models.data_preprocessors': ['PoseDataPreprocessor'],
+    'mmpose_ext.models.data_preprocessors': ['DeviceAugmentation', 'PoseDataPreprocessor'],
     'mmpose_ext.models.distillers': ['PoseDistiller'],
     'mmpose_ext.models.heads': [
         'AdjustTargets',
