@@ -13,8 +13,9 @@ from typing import IO, cast
 import torch
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
-from mmengine.utils import digit_version
 from torch import Tensor, nn
+
+from .compat import torch_at_least
 
 __all__ = ['WeightMatch', 'load_fitting_weights', 'load_weights', 'match_weights', 'read_checkpoint', 'read_weights']
 
@@ -95,7 +96,7 @@ def read_checkpoint(path: str, name: str = 'checkpoint') -> object:
         file = Path(path).expanduser()
         if file.suffix == '.safetensors':
             return _read_safetensors(file)
-        if digit_version(torch.__version__.split('+')[0]) >= digit_version(_SAFE_SINCE):
+        if torch_at_least(_SAFE_SINCE):
             return cast('object', torch.load(file, map_location='cpu', weights_only=True))
         return cast('object', torch.load(file, map_location='cpu', weights_only=False, pickle_module=_OLD_TORCH))
     except ImportError:

@@ -15,7 +15,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.utils import digit_version
 
-__all__ = ['allow_mmengine_checkpoints', 'check_versions']
+__all__ = ['allow_mmengine_checkpoints', 'check_versions', 'torch_at_least']
 
 # (at least, below): what setup.py asks for too
 SUPPORTED = {
@@ -28,6 +28,20 @@ SUPPORTED = {
 
 # HistoryBuffer keeps its statistics as bound methods, which pickle stores as getattr(HistoryBuffer, name)
 _HISTORY_METHODS = ('min', 'max', 'mean', 'current')
+
+
+def _digits(version: str) -> tuple[int, ...]:
+    """A version as MMEngine compares it, without the part that says how it was built (+cpu, +cu121)."""
+    return tuple(digit_version(version.split('+')[0]))
+
+
+def torch_at_least(version: str) -> bool:
+    """Whether the installed torch is of this version or a later one.
+
+    Args:
+        version: Such as '2.6.0'.
+    """
+    return _digits(torch.__version__) >= _digits(version)
 
 
 def check_versions(found: dict[str, str] | None = None) -> None:
@@ -46,8 +60,7 @@ def check_versions(found: dict[str, str] | None = None) -> None:
             found['mmdet'] = version_of('mmdet')
     for name, version in found.items():
         lowest, limit = SUPPORTED[name]
-        # the local part ('+cpu', '+cu121') says how a package was built, not which version it is
-        if not digit_version(lowest) <= digit_version(version.split('+')[0]) < digit_version(limit):
+        if not _digits(lowest) <= _digits(version) < _digits(limit):
             raise ImportError(
                 f'mmpose_ext needs {name}>={lowest},<{limit}, found {name} {version}; '
                 f"install a version in that range: pip install '{name}>={lowest},<{limit}'"
@@ -72,7 +85,7 @@ def allow_mmengine_checkpoints() -> None:
     are all that such a file uses; anything else, such as a call of ``os.system``, is refused as before. The checkpoints
     of ``SafeCheckpointHook`` and ``ResumeHook`` do not need it: they hold tensors, numbers and texts only.
     """
-    if digit_version(torch.__version__.split('+')[0]) < digit_version('2.6.0'):
+    if not torch_at_least('2.6.0'):
         return  # these versions load checkpoints without the safe loader
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)  # numpy 2 warns where numpy.core is only named

@@ -12,14 +12,13 @@ from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import load_checkpoint
-from mmengine.utils import digit_version
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mmpose_ext import compat
-from mmpose_ext.compat import allow_mmengine_checkpoints, check_versions
+from mmpose_ext.compat import allow_mmengine_checkpoints, check_versions, torch_at_least
 
-SAFE_LOADER = digit_version(torch.__version__.split('+')[0]) >= digit_version('2.6.0')
+SAFE_LOADER = torch_at_least('2.6.0')
 needs_safe_loader = pytest.mark.skipif(not SAFE_LOADER, reason='torch < 2.6 loads checkpoints without its safe loader')
 
 

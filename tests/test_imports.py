@@ -52,7 +52,7 @@ LAYERS = {
     'benchmarks': ('lab.profiling', 'apis', 'runtime', 'models', 'datasets', 'checkpoint', *_BELOW_MODELS, 'config'),
     'mmpose_ext.lab.ablation.report': (
         *('lab.ablation', 'lab.profiling', 'lab.visualization'),
-        *('models', 'evaluation', 'config', 'files', 'version', *_BELOW_MODELS),
+        *('runtime', 'models', 'evaluation', 'config', 'files', 'version', *_BELOW_MODELS),
     ),
     'mmpose_ext.lab.ablation': ('config', 'files', 'version', *_BELOW_MODELS),
     'mmpose_ext.lab.dataset_check': (
@@ -69,7 +69,7 @@ LAYERS = {
     'mmpose_ext.lab.matlab': ('datasets', *_BELOW_MODELS),
     'mmpose_ext.lab.checkpoints': ('models', 'config', 'version', *_BELOW_MODELS),
     'mmpose_ext.lab.visualization': (
-        *('lab.ablation.report', 'lab.dataset_check', 'apis', 'models', 'datasets'),
+        *('lab.ablation.report', 'lab.dataset_check', 'apis', 'runtime', 'models', 'datasets'),
         *('evaluation', 'checkpoint', 'config', 'files'),
         *_BELOW_MODELS,
     ),
@@ -78,7 +78,7 @@ LAYERS = {
     'mmpose_ext.lab': (),
     'mmpose_ext.apis': (
         'runtime',
-        *('engine', 'models', 'datasets', 'evaluation', 'checkpoint', 'config', 'files', 'version'),
+        *('engine', 'models', 'datasets', 'evaluation', 'checkpoint', 'compat', 'config', 'files', 'version'),
         *_BELOW_MODELS,
     ),
     'mmpose_ext.engine': ('checkpoint', 'files', 'registry'),
@@ -104,7 +104,7 @@ LAYERS = {
     'mmpose_ext.evaluation': ('functional', 'registry'),
     'mmpose_ext.functional': (),
     'mmpose_ext.registry': (),
-    'mmpose_ext.checkpoint': (),
+    'mmpose_ext.checkpoint': ('compat',),
     'mmpose_ext.files': (),
     'mmpose_ext.compat': (),
     'mmpose_ext.config': (),

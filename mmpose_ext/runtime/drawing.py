@@ -9,11 +9,13 @@ import numpy as np
 from .people import People
 from .skeleton import Skeleton
 
-__all__ = ['DrawSettings', 'draw_people']
+__all__ = ['DrawSettings', 'draw_people', 'draw_skeleton']
 
 _FRACTION_BITS = 4  # OpenCV's drawing functions take fractions of a pixel as fixed point numbers
 _LIMIT = 20_000.0  # pixels; farther points are not drawn, because OpenCV's fixed point numbers overflow
 _BOX_COLOR = (60, 200, 240)
+_RIM = (250, 250, 250)  # around joints
+_BODY = 1600.0  # millimeters, about from the head to the ankles of a person
 _PALETTE = ((60, 200, 240), (240, 170, 60), (80, 200, 80), (200, 100, 240), (60, 130, 250), (220, 220, 80))
 
 
@@ -78,8 +80,8 @@ def _thickness(box: np.ndarray, settings: DrawSettings) -> int:
 
 
 def _fixed(point: np.ndarray) -> tuple[int, int]:
-    """A point as OpenCV's fixed point numbers."""
-    x, y = np.round(point[:2] * (1 << _FRACTION_BITS)).astype(int)
+    """A point as OpenCV's fixed point numbers; far beyond the image it is moved nearer."""
+    x, y = np.round(np.clip(point[:2], -_LIMIT, _LIMIT) * (1 << _FRACTION_BITS)).astype(int)
     return int(x), int(y)
 
 
@@ -117,25 +119,46 @@ def _draw_person(canvas: np.ndarray, people: People, person: int, skeleton: Skel
     points = people.keypoints[person, :, :2]
     shown = _shown(points, people.scores[person], settings)
     thickness = _thickness(people.boxes[person], settings)
-    _draw_skeleton(canvas, points, shown, skeleton, thickness)
+    joint_colors, link_colors = skeleton.colors()
+    draw_skeleton(canvas, points, shown, skeleton.links, joint_colors, link_colors, thickness, rim=_RIM)
     if settings.sigmas and people.sigmas is not None:
         for joint in np.flatnonzero(shown).tolist():
-            sigma, color = people.sigmas[person, joint, :2], skeleton.color_of(joint)
-            _draw_spread(canvas, points[joint], sigma, color, max(1, thickness // 3))
+            sigma = people.sigmas[person, joint, :2]
+            _draw_spread(canvas, points[joint], sigma, joint_colors[joint], max(1, thickness // 3))
 
 
-def _draw_skeleton(
-    canvas: np.ndarray, points: np.ndarray, shown: np.ndarray, skeleton: Skeleton, thickness: int
+def draw_skeleton(
+    canvas: np.ndarray,
+    points: np.ndarray,
+    shown: np.ndarray,
+    links: Sequence[tuple[int, int]],
+    joint_colors: Sequence[Sequence[int]],
+    link_colors: Sequence[Sequence[int]],
+    thickness: int = 1,
+    rim: Sequence[int] | None = None,
 ) -> None:
-    for link in skeleton.links:
-        if shown[link[0]] and shown[link[1]]:
-            ends = _fixed(points[link[0]]), _fixed(points[link[1]])
-            cv2.line(canvas, *ends, skeleton.color_of_link(link), thickness, cv2.LINE_AA, _FRACTION_BITS)
+    """Draw lines between joints, and a disk at each joint, into an image; in place.
+
+    Args:
+        canvas: (H, W, 3) uint8.
+        points: (K, 2) x, y of the joints in pixels.
+        shown: (K,) bool, which joints are drawn; a link is drawn where both its joints are.
+        links: Pairs of indices of joints.
+        joint_colors: Of the K joints, in the order of the image's channels.
+        link_colors: Of the links.
+        thickness: Of the lines in pixels; disks have a radius one pixel larger.
+        rim: Color of a circle around each disk; None: there is none.
+    """
+    style = dict(lineType=cv2.LINE_AA, shift=_FRACTION_BITS)
+    for (start, end), color in zip(links, link_colors, strict=True):
+        if shown[start] and shown[end]:
+            cv2.line(canvas, _fixed(points[start]), _fixed(points[end]), color, thickness, **style)
     radius = (thickness + 1) << _FRACTION_BITS
     for joint in np.flatnonzero(shown).tolist():
-        place, color = _fixed(points[joint]), skeleton.color_of(joint)
-        cv2.circle(canvas, place, radius, color, cv2.FILLED, cv2.LINE_AA, _FRACTION_BITS)
-        cv2.circle(canvas, place, radius, (250, 250, 250), 1, cv2.LINE_AA, _FRACTION_BITS)
+        place = _fixed(points[joint])
+        cv2.circle(canvas, place, radius, joint_colors[joint], cv2.FILLED, **style)
+        if rim is not None:
+            cv2.circle(canvas, place, radius, rim, 1, **style)
 
 
 def _draw_spread(
@@ -162,14 +185,21 @@ def _depth_views(people: People, skeleton: Skeleton, settings: DrawSettings, sid
             shown = _shown(people.keypoints[person], people.scores[person], settings)
             if shown.sum() > 1:
                 cell = np.ascontiguousarray(view[:, person * width : (person + 1) * width])
-                points = _fitted(people.keypoints[person][:, axes], shown, cell.shape)
-                _draw_skeleton(cell, points, shown, skeleton, 1)
+                points = _fitted(_in_millimeters(people.keypoints[person], shown)[:, axes], shown, cell.shape)
+                draw_skeleton(cell, points, shown, skeleton.links, *skeleton.colors(), max(1, side // 300), _RIM)
                 view[:, person * width : (person + 1) * width] = cell
     return strip
 
 
+def _in_millimeters(points: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Points (K, 3) in pixels with depth in millimeters as millimeters, if the joints span a body's length."""
+    span = np.ptp(points[shown, :2], axis=0).max()
+    scale = _BODY / max(float(span), 1e-6)
+    return points * np.array([scale, scale, 1])
+
+
 def _fitted(points: np.ndarray, shown: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Points (K, 2) of any unit moved and scaled on each axis into an image of ``shape`` (h, w, ...)."""
+    """Points (K, 2) moved and scaled, by the same factor on both axes, into an image of ``shape`` (h, w, ...)."""
     low, high = points[shown].min(0), points[shown].max(0)
-    size = np.array([shape[1], shape[0]], np.float32)
-    return (points - (low + high) / 2) / np.maximum(high - low, 1e-6) * size * 0.7 + size / 2
+    size = np.array([shape[1], shape[0]])
+    return (points - (low + high) / 2) * (0.8 * size / np.maximum(high - low, 1e-6)).min() + size / 2

@@ -1,13 +1,14 @@
 """Names of the joints and the links between them: what drawings and files need to know of a dataset."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ['Skeleton']
+__all__ = ['SIDE_COLORS', 'Skeleton']
 
-_LEFT, _RIGHT, _MIDDLE = (80, 200, 80), (60, 130, 250), (240, 170, 60)  # BGR
+#: BGR color of the left side, the right side, and joints that belong to neither.
+SIDE_COLORS = {'left': (80, 200, 80), 'right': (60, 130, 250), '': (240, 170, 60)}
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,6 @@ class Skeleton:
     flip_indices: tuple[int, ...] = ()
     sigmas: tuple[float, ...] | None = None
     dataset: str = ''
-    link_colors: tuple[tuple[int, int, int], ...] = field(default=(), compare=False)
 
     @classmethod
     def from_metainfo(cls, metainfo: Mapping[str, object]) -> 'Skeleton':
@@ -70,21 +70,32 @@ class Skeleton:
             dataset=self.dataset,
         )
 
-    def color_of(self, joint: int) -> tuple[int, int, int]:
-        """BGR color of a joint: one for each side of the body."""
+    def side_of(self, joint: int) -> str:
+        """The side of the body that a joint's name tells: 'left', 'right', or '' for neither."""
         name = self.joint_names[joint].lower()
-        if name.startswith(('left', 'l_')):
-            return _LEFT
-        if name.startswith(('right', 'r_')):
-            return _RIGHT
-        return _MIDDLE
+        for side in ('left', 'right'):
+            if side in name or name.startswith(f'{side[0]}_'):
+                return side
+        return ''
 
-    def color_of_link(self, link: tuple[int, int]) -> tuple[int, int, int]:
-        """BGR color of a link: the one of its joints' side, or of the middle where they are on two sides."""
-        first, second = (self.color_of(joint) for joint in link)
-        if first == second or second == _MIDDLE:
-            return first
-        return second if first == _MIDDLE else _MIDDLE
+    def side_of_link(self, link: tuple[int, int]) -> str:
+        """The side of a link; one across the body, as between the shoulders, has none."""
+        first, second = (self.side_of(joint) for joint in link)
+        return '' if {first, second} == {'left', 'right'} else first or second
+
+    def colors(
+        self, of_sides: Mapping[str, tuple[int, int, int]] = SIDE_COLORS
+    ) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+        """Colors by sides of the body.
+
+        Args:
+            of_sides: Color of 'left', 'right' and ''.
+
+        Returns:
+            Colors of the K joints, and of the links.
+        """
+        joints = [of_sides[self.side_of(joint)] for joint in range(len(self.joint_names))]
+        return joints, [of_sides[self.side_of_link(link)] for link in self.links]
 
 
 def _mapping(value: object) -> Mapping[int, str]:

@@ -49,7 +49,7 @@ def test_people_are_those_of_mmpose(trained, images, box_file):
     people = result.frames[0].people
     for person, sample in enumerate(expected):
         np.testing.assert_allclose(people.keypoints[person], sample.pred_instances.keypoints[0], atol=1e-4)
-        np.testing.assert_allclose(people.scores[person], sample.pred_instances.keypoint_scores[0], atol=1e-6)
+        np.testing.assert_allclose(people.scores[person], sample.pred_instances.keypoint_scores[0], rtol=1e-5)
     assert people.box_scores.tolist() == pytest.approx([0.9, 0.9])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from mmpose_ext.runtime.drawing import DrawSettings, draw_people
 from mmpose_ext.runtime.people import People
-from mmpose_ext.runtime.skeleton import Skeleton
+from mmpose_ext.runtime.skeleton import SIDE_COLORS, Skeleton
 
 SKELETON = Skeleton(('left_hand', 'right_hand', 'nose'), links=((0, 2), (1, 2)), flip_indices=(1, 0, 2))
 
@@ -72,6 +72,18 @@ def test_depth_is_drawn_beside_the_image():
     drawn = draw_people(np.zeros((100, 120, 3), np.uint8), people, SKELETON)
     assert drawn.shape == (100, 220, 3)
     assert (drawn[:, 120:] != 255).any()
+
+
+def test_depth_has_the_scale_of_the_body():
+    """A hand 800 mm in front of a person who is 1600 mm tall is drawn half as far as the person is tall."""
+    points = np.array([[[50, 10, 0], [50, 170, 0], [50, 90, 800]]], np.float32)
+    people = People(np.array([[0, 0, 99, 180]]), np.ones(1), points, np.ones((1, 3)))
+    skeleton = Skeleton(('head', 'ankle', 'left_hand'), links=((0, 1),))
+    drawn = draw_people(np.zeros((400, 100, 3), np.uint8), people, skeleton)[:200, 100:]
+    heads, hands = ((drawn == color).all(-1).nonzero() for color in (SIDE_COLORS[''], SIDE_COLORS['left']))
+    height = heads[0].max() - heads[0].min()
+    assert np.mean(hands[1]) - np.mean(heads[1]) == pytest.approx(height / 2, abs=3)
+    assert np.mean(hands[0]) == pytest.approx(np.mean(heads[0]), abs=2)
 
 
 def test_nobody_leaves_the_image_as_it_is():

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, ConfigDict
-from mmengine.utils import digit_version
 
+from mmpose_ext.compat import torch_at_least
 from mmpose_ext.files import whole_file
 from mmpose_ext.runtime.onnx_model import METADATA_KEY
 from mmpose_ext.runtime.skeleton import Skeleton
@@ -91,7 +91,7 @@ def export_onnx(graph: PoseGraph, path: str | Path, settings: dict[str, object],
     except ImportError as error:
         raise ImportError("export needs 'onnx': pip install 'mmpose_ext[export]'") from error
     if dynamo is None:
-        dynamo = digit_version(torch.__version__.split('+')[0]) >= digit_version(_DYNAMO_SINCE)
+        dynamo = torch_at_least(_DYNAMO_SINCE)
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"'out' must be a file, got {str(path)!r}, which is a folder")
@@ -116,7 +116,7 @@ def _export(graph: PoseGraph, path: Path, dynamo: bool) -> None:
     else:
         axes = {name: {0: 'batch'} for name in ('crops', *outputs)}
         settings |= dict(dynamic_axes=axes, opset_version=_OLD_OPSET)
-        if digit_version(torch.__version__.split('+')[0]) >= digit_version(_DYNAMO_KNOWN_SINCE):
+        if torch_at_least(_DYNAMO_KNOWN_SINCE):
             settings |= dict(dynamo=False)
     export: Callable[..., object] = torch.onnx.export
     export(graph, (sample_crops(graph),), str(path), **settings)

@@ -19,7 +19,7 @@ from mmpose_ext.runtime.crops import usable_boxes
 from mmpose_ext.runtime.people import People
 from mmpose_ext.runtime.skeleton import Skeleton
 
-from .loading import chosen_device, named_errors
+from .loading import chosen_device, named_errors, prepare_for_cpu
 
 __all__ = ['PoseModel', 'TorchPoseModel', 'build_model']
 
@@ -99,6 +99,7 @@ class TorchPoseModel:
         if batch_size < 1:
             raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
         self.model = build_model(config, checkpoint, chosen_device(device))
+        prepare_for_cpu(self.model)
         if flip is not None:
             self.model.test_cfg['flip_test'] = flip
         self.model.test_cfg['output_heatmaps'] = False

@@ -16,8 +16,9 @@ from mmpose.structures import PoseDataSample
 from mmpose_ext.evaluation.camera_mpjpe import camera_points
 from mmpose_ext.functional import align_similarity, find_root, root_relative
 from mmpose_ext.registry import DATASETS
+from mmpose_ext.runtime.skeleton import Skeleton
 
-from .dataset_skeleton import SIDE_COLORS, Skeleton, side_of_link, skeleton_of
+from .dataset_skeleton import SIDE_COLORS, skeleton_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -147,10 +148,9 @@ def _draw_crop(axes: 'Axes', crop: np.ndarray, sample: PoseDataSample, skeleton:
 
 def _limbs(skeleton: Skeleton, valid: np.ndarray) -> Sequence[tuple[int, int, tuple[float, ...]]]:
     """Links between valid joints, with their colors."""
-    sides = skeleton['sides']
     return [
-        (start, end, _RGB[side_of_link(sides[start], sides[end])])
-        for start, end in skeleton['links']
+        (start, end, _RGB[skeleton.side_of_link((start, end))])
+        for start, end in skeleton.links
         if valid[start] and valid[end]
     ]
 

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from mmpose.utils.typing import ConfigType
 
+from mmpose_ext.runtime import drawing
+
 __all__ = ['draw_skeleton', 'enlarge', 'overlay_map', 'to_rgb', 'with_title']
 
 _DRAWN_HEIGHT = 512  # pixels that a small crop is enlarged to, so that joints stay apart
@@ -69,17 +71,11 @@ def draw_skeleton(
         metainfo: Parsed metainfo of the dataset.
     """
     image = image.copy()
-    # the center of pixel i becomes the center of its block; OpenCV takes sixteenths of a pixel
-    places = np.rint(np.clip((points + 0.5) * factor - 0.5, -_FARTHEST, _FARTHEST) * 16).astype(int)
+    places = (points + 0.5) * factor - 0.5  # the center of pixel i becomes the center of its block
     size = max(2, image.shape[0] // 250)
-    style = dict(lineType=cv2.LINE_AA, shift=4)
-    for person, shown in zip(places.tolist(), labeled, strict=True):
-        for (start, end), color in zip(metainfo['skeleton_links'], metainfo['skeleton_link_colors'], strict=True):
-            if shown[start] and shown[end]:
-                cv2.line(image, person[start], person[end], color.tolist(), size, **style)
-        for point, color, drawn in zip(person, metainfo['keypoint_colors'], shown, strict=True):
-            if drawn:
-                cv2.circle(image, point, (size + 1) * 16, color.tolist(), cv2.FILLED, **style)
+    joint_colors, link_colors = metainfo['keypoint_colors'].tolist(), metainfo['skeleton_link_colors'].tolist()
+    for person, shown in zip(places, labeled, strict=True):
+        drawing.draw_skeleton(image, person, shown, metainfo['skeleton_links'], joint_colors, link_colors, size)
     for box in boxes:
         if np.isfinite(box).all():
             left, top, right, bottom = np.rint(np.clip(box, -_FARTHEST, _FARTHEST)).astype(int).tolist()

@@ -17,6 +17,7 @@ from mmengine.config import Config
 from mmpose_ext.config import config_path
 from mmpose_ext.lab.ablation.report import curves, images, predictions, speed, stats, view
 from mmpose_ext.lab.visualization.dataset_skeleton import skeleton_of
+from mmpose_ext.runtime.skeleton import Skeleton
 
 CONFIG = 'dark/dark_res18_1xb32-10e_synthetic-128x96.py'
 
@@ -229,7 +230,7 @@ def test_broken_predictions_are_named(tmp_path, content):
 
 
 def test_skeletons_are_drawn_where_the_joints_are(mmpose_scope):
-    skeleton = dict(links=[(0, 1), (1, 2), (2, 3)], sides=['left', 'right', 'right', ''])
+    skeleton = Skeleton(('left_a', 'right_a', 'r_b', 'c'), links=((0, 1), (1, 2), (2, 3)))
     image = np.zeros((40, 40, 3), np.uint8)
     crop = images._draw_person(image, person(0), skeleton, predicted=False)
     matrix = images._crop_matrix(person(0).box)
@@ -240,7 +241,7 @@ def test_skeletons_are_drawn_where_the_joints_are(mmpose_scope):
     middle = np.rint(matrix @ [15, 10, 1]).astype(int)
     assert tuple(crop[middle[1], middle[0]]) == (90, 210, 90)  # from the left to the right side
     real = skeleton_of(Config.fromfile(config_path(CONFIG)))
-    assert len(real['sigmas']) == 17 and real['sides'][5:7] == ['left', 'right'] and real['sides'][0] == ''
+    assert len(real.sigmas) == 17 and [real.side_of(joint) for joint in (0, 5, 6)] == ['', 'left', 'right']
 
 
 # ---------------------------------------------------------------------------------------------

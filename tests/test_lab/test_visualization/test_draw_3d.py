@@ -68,7 +68,7 @@ def test_skeletons_are_where_they_belong(folder, monkeypatch):
     size, center, scale = (np.array(sample.metainfo[f'input_{name}']) for name in ('size', 'center', 'scale'))
     pixels = (sample.gt_instances.keypoints[0, :, :2] - center + scale / 2) * size / scale
     hidden = int(np.flatnonzero(sample.gt_instances.keypoints_visible[0] == 0)[0])
-    links = [link for link in skeleton_of(cfg)['links'] if hidden not in link]
+    links = [link for link in skeleton_of(cfg).links if hidden not in link]
     white = [line.get_xydata() for line in crop.lines if line.get_color() == 'white']
     np.testing.assert_allclose(white, pixels[links], atol=1e-3)
     assert len(crop.lines) == 2 * len(links)

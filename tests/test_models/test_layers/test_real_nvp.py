@@ -9,17 +9,17 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
-from mmengine.utils import digit_version
 from mmpose.models.utils.realnvp import RealNVP as MMPoseRealNVP
 from torch.distributions import Distribution, MultivariateNormal
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mmpose_ext.compat import torch_at_least
 from mmpose_ext.models.layers import RealNVP, ZukoFlow, zuko_flow
 from mmpose_ext.registry import MODELS
 
 needs_zuko = pytest.mark.skipif(not find_spec('zuko'), reason='zuko is not installed')
 # the compiler of torch 2.1 cuts the graph at the checks of the arguments
-ONE_GRAPH = digit_version(torch.__version__.split('+')[0]) >= digit_version('2.6.0')
+ONE_GRAPH = torch_at_least('2.6.0')
 REAL_NVP = {
     'RealNVP-2d': dict(type='mmpose_ext.RealNVP'),
     'RealNVP-3d': dict(type='mmpose_ext.RealNVP', dim=3),

@@ -8,7 +8,6 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.structures import InstanceData
-from mmengine.utils import digit_version
 from mmpose import registry as mmpose_registry
 from mmpose.models.heads import RLEHead as MMPoseHead
 from mmpose.models.losses.regression_loss import RLELoss as MMPoseLoss
@@ -17,12 +16,13 @@ from torch import nn
 from torch.distributions import Laplace, Normal
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mmpose_ext.compat import torch_at_least
 from mmpose_ext.models.losses import RLELoss
 from mmpose_ext.registry import MODELS
 
 needs_zuko = pytest.mark.skipif(not find_spec('zuko'), reason='zuko is not installed')
 # the compiler of torch 2.1 cuts the graph at the checks of the arguments
-ONE_GRAPH = digit_version(torch.__version__.split('+')[0]) >= digit_version('2.6.0')
+ONE_GRAPH = torch_at_least('2.6.0')
 SPLINES = dict(type='ZukoFlow', transforms=1, hidden_features=(8,))
 # every kind of loss, each a case of the tests of what may not happen
 KINDS = {

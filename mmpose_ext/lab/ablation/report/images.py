@@ -8,7 +8,9 @@ import numpy as np
 from mmengine.config import Config
 
 from mmpose_ext.files import write_whole
-from mmpose_ext.lab.visualization.dataset_skeleton import SIDE_COLORS, Skeleton, side_of_link, skeleton_of
+from mmpose_ext.lab.visualization.dataset_skeleton import SIDE_COLORS, skeleton_of
+from mmpose_ext.runtime.drawing import draw_skeleton
+from mmpose_ext.runtime.skeleton import Skeleton
 
 from .predictions import Person, read_people
 from .results import Json
@@ -16,7 +18,6 @@ from .results import Json
 __all__ = ['closeness', 'draw_differences', 'most_different', 'people_file']
 
 _WIDTH, _HEIGHT, _MARGIN = 180, 240, 1.25  # of a drawn person in pixels; the box is enlarged by the margin
-_SHIFT = 4  # OpenCV's fixed point: 2^-4 pixels
 
 
 def people_file(out: Path, name: str) -> Path:
@@ -62,29 +63,18 @@ def _crop_matrix(box: np.ndarray) -> np.ndarray:
     return np.array([[factor, 0, shift[0]], [0, factor, shift[1]]])
 
 
-def _draw_skeleton(
-    image: np.ndarray, points: np.ndarray, labeled: np.ndarray, skeleton: Skeleton, plain: bool = False
-) -> None:
-    """Draw the labeled joints of (K, 2) points into the image; ``plain``: thin and white."""
-    sides = skeleton['sides']
-    fixed = [tuple(map(int, point)) for point in np.clip(np.rint(points * 2**_SHIFT), -(2**20), 2**20)]
-    for start, end in skeleton['links']:
-        if labeled[start] and labeled[end]:
-            color = (255, 255, 255) if plain else SIDE_COLORS[side_of_link(sides[start], sides[end])]
-            cv2.line(image, fixed[start], fixed[end], color, 1 if plain else 2, cv2.LINE_AA, _SHIFT)
-    for joint in np.flatnonzero(labeled):
-        color = (255, 255, 255) if plain else SIDE_COLORS[sides[joint]]
-        cv2.circle(image, fixed[joint], (2 if plain else 3) << _SHIFT, color, -1, cv2.LINE_AA, _SHIFT)
-
-
 def _draw_person(image: np.ndarray, person: Person, skeleton: Skeleton, predicted: bool) -> np.ndarray:
     """The person, cut out of the image, with the true skeleton, or with the predicted one over the true one."""
     matrix = _crop_matrix(person.box)
     crop = cv2.warpAffine(image, matrix, (_WIDTH, _HEIGHT), flags=cv2.INTER_CUBIC, borderValue=(128, 128, 128))
     truth, points = (joints @ matrix[:, :2].T + matrix[:, 2] for joints in (person.truth, person.predicted))
-    _draw_skeleton(crop, truth, person.labeled, skeleton, plain=predicted)
-    if predicted:
-        _draw_skeleton(crop, points, person.labeled, skeleton)
+    colors = skeleton.colors(SIDE_COLORS)
+    white = skeleton.colors(dict.fromkeys(SIDE_COLORS, (255, 255, 255)))
+    if not predicted:
+        draw_skeleton(crop, truth, person.labeled, skeleton.links, *colors, thickness=2)
+        return crop
+    draw_skeleton(crop, truth, person.labeled, skeleton.links, *white)
+    draw_skeleton(crop, points, person.labeled, skeleton.links, *colors, thickness=2)
     return crop
 
 
@@ -108,11 +98,12 @@ def draw_differences(
         and ``people``: image, closeness and error in pixels of each row.
     """
     skeleton = skeleton_of(config)
+    sigmas = np.array(skeleton.sigmas or ())
     one, other = (read_people(path) for path in files)
     people: list[Json] = []
     drawn = []
     missing = 0
-    for pair in most_different(one, other, skeleton['sigmas'], number):
+    for pair in most_different(one, other, sigmas, number):
         name = pair[0].image
         image = cv2.imread(name if Path(name).is_file() else str(root / name))
         if image is None:
@@ -124,7 +115,7 @@ def draw_differences(
         people.append(
             dict(
                 image=Path(name).name,
-                closeness=[round(closeness(person, skeleton['sigmas']), 3) for person in pair],
+                closeness=[round(closeness(person, sigmas), 3) for person in pair],
                 error=[round(person.error, 2) for person in pair],
             )
         )
@@ -132,5 +123,5 @@ def draw_differences(
     if drawn:
         _, content = cv2.imencode('.jpg', np.vstack(drawn), [cv2.IMWRITE_JPEG_QUALITY, 80])
         write_whole(file, content.tobytes())
-    measure = 'OKS' if len(skeleton['sigmas']) else '1 - error / sqrt(area)'
+    measure = 'OKS' if len(sigmas) else '1 - error / sqrt(area)'
     return dict(rows=list(names), measure=measure, people=people, missing=missing)
