@@ -335,6 +335,7 @@ PUBLIC = {
         'Skeleton',
         'draw_people',
         'open_source',
+        'open_sources',
     ],
     'mmpose_ext.visualization': ['PoseVisualizer'],
     'mmpose_ext.models': ['backbones', 'data_preprocessors', 'distillers', 'heads', 'losses'],

@@ -17,6 +17,6 @@ from .drawing import draw_people
 from .onnx_model import OnnxPoseModel
 from .people import People
 from .skeleton import Skeleton
-from .sources import Frame, open_source
+from .sources import Frame, open_source, open_sources
 
-__all__ = ['CropSettings', 'Frame', 'OnnxPoseModel', 'People', 'Skeleton', 'draw_people', 'open_source']
+__all__ = ['CropSettings', 'Frame', 'OnnxPoseModel', 'People', 'Skeleton', 'draw_people', 'open_source', 'open_sources']
