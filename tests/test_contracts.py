@@ -172,7 +172,14 @@ LOSSES = {
 OTHERS: dict[str, set[str]] = {
     'HOOKS': {'ComputeHook', 'DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'},
     'DATASETS': {'CropCache', 'FlicDataset', 'Human36mImageDataset', 'LspDataset', 'Synthetic3dDataset'},
-    'METRICS': {'CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'},
+    'METRICS': {
+        'CameraMPJPE',
+        'ConfidenceCorrelation',
+        'FasterCocoMetric',
+        'FasterCocoWholeBodyMetric',
+        'PCKhAccuracy',
+        'TorsoPCKAccuracy',
+    },
     'MODELS': {
         'MultiStageHead',
         'MultiStageResNet',

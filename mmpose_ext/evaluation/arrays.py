@@ -17,9 +17,11 @@ class Annotation(TypedDict, total=False):
 
     id: int
     image_id: int | str
+    category_id: int
     bbox: Sequence[float]
     area: float
     iscrowd: int
+    num_keypoints: int
     keypoints: Sequence[float]
     action: str | None
     camera_param: Mapping[str, np.ndarray]
