@@ -93,7 +93,8 @@ LAYERS = {
     # checkpoint: networks of other libraries start from files that MMEngine does not read
     'mmpose_ext.models.backbones': ('models.layers', 'models.utils', 'checkpoint', *_BELOW_MODELS),
     'mmpose_ext.models.losses': ('models.layers', *_BELOW_MODELS),
-    'mmpose_ext.models.data_preprocessors': ('registry',),
+    # the batch of samples, which heads read, is made where the batch is
+    'mmpose_ext.models.data_preprocessors': ('models.utils', 'registry'),
     'mmpose_ext.models.layers': _BELOW_MODELS,
     # codecs: the protocol, of which these are the other side
     'mmpose_ext.models.utils': ('codecs', *_BELOW_MODELS),
@@ -311,7 +312,15 @@ PUBLIC = {
         'RegressionLabel',
         'keypoint_codec',
     ],
-    'mmpose_ext.evaluation': ['CameraMPJPE', 'ConfidenceCorrelation', 'PCKhAccuracy', 'TorsoPCKAccuracy'],
+    'mmpose_ext.evaluation': [
+        'CameraMPJPE',
+        'ConfidenceCorrelation',
+        'FasterCocoMetric',
+        'FasterCocoWholeBodyMetric',
+        'PCKhAccuracy',
+        'TorsoPCKAccuracy',
+        'coco_figures',
+    ],
     'mmpose_ext.lab.checkpoints': ['convert_checkpoint'],
     'mmpose_ext.lab.dataset_converters': ['convert_flic', 'convert_lsp'],
     'mmpose_ext.datasets.crop_cache': ['Crop', 'CropFile', 'CropFromCache', 'RegionFromCache', 'crop_cache'],
@@ -383,6 +392,7 @@ PUBLIC = {
         'residual_modules',
     ],
     'mmpose_ext.models.utils': [
+        'GatheredSamples',
         'SampleKeypoints',
         'Targets',
         'average_keypoints',

@@ -48,9 +48,10 @@ class _MaskedGradient(torch.autograd.Function):
     def backward(ctx: _Saved, *gradients: Tensor) -> tuple[Tensor, None]:
         (counted,) = ctx.saved_tensors
         (gradient,) = gradients
-        # Most often the gradient is 0 there already. On a CPU it costs less to look than to copy the whole gradient; on
-        # other devices to look would make the host wait.
-        if gradient.device.type == 'cpu' and not gradient[~counted.expand(gradient.shape[: counted.dim()])].any():
+        # Most often the gradient is 0 there already. On a CPU it costs less to look than to copy the whole gradient. On
+        # other devices to look would make the host wait; a compiled graph has no branches and copies nothing either.
+        looks = gradient.device.type == 'cpu' and not torch.compiler.is_compiling()
+        if looks and not gradient[~counted.expand(gradient.shape[: counted.dim()])].any():
             return gradient, None
         return gradient.masked_fill(~_with_axes(counted, gradient.dim()), 0.0), None
 

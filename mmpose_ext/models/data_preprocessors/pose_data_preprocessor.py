@@ -6,6 +6,7 @@ from typing import Any
 from mmpose.models.data_preprocessors import PoseDataPreprocessor as MMPosePreprocessor
 from torch import Tensor
 
+from mmpose_ext.models.utils import GatheredSamples
 from mmpose_ext.registry import MODELS
 
 from .device_augmentation import DeviceAugmentation
@@ -25,6 +26,8 @@ class PoseDataPreprocessor(MMPosePreprocessor):
         std: Of each channel, 0 to 255; None: no normalization.
         augmentation: Arguments of :class:`DeviceAugmentation`, which makes the inputs of a training from regions of
             images; None: the pipeline has made them.
+        gather_samples: In training, hand the samples over with their keypoints as tensors. ``torch.compile`` then makes
+            one graph of the network and its loss, with the heads of this package.
         **settings: Those of MMPose's ``PoseDataPreprocessor``, such as ``bgr_to_rgb``.
     """
 
@@ -35,11 +38,13 @@ class PoseDataPreprocessor(MMPosePreprocessor):
         mean: Sequence[float] | None = None,
         std: Sequence[float] | None = None,
         augmentation: Mapping[str, Any] | None = None,
+        gather_samples: bool = False,
         **settings: object,
     ) -> None:
         # whole numbers would make buffers of integers, which have no type of a model to tell
         mean, std = (None if values is None else [float(value) for value in values] for values in (mean, std))
         super().__init__(mean, std, **settings)
+        self.gather_samples = gather_samples
         self.augmentation = None if augmentation is None else DeviceAugmentation(**augmentation)
 
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -57,4 +62,7 @@ class PoseDataPreprocessor(MMPosePreprocessor):
             data = self.cast_data(data)
             data = dict(data, inputs=self.augmentation(data['inputs'], data['data_samples']))
         results = super().forward(data, training)
+        if training and self.gather_samples:
+            samples = GatheredSamples(results['data_samples'], results['inputs'].device)
+            results = dict(results, data_samples=samples)
         return results if dtype is None else dict(results, inputs=results['inputs'].to(dtype))

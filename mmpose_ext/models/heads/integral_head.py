@@ -18,7 +18,7 @@ from mmpose_ext.functional import (
     soft_argmax_scores,
     spatial_softmax,
 )
-from mmpose_ext.models.losses import VolumeLoss
+from mmpose_ext.models.losses import VolumeLoss, WeightedLoss
 from mmpose_ext.models.utils import Targets, average_keypoints, average_maps, axis_weights, mask_joints, needed_targets
 from mmpose_ext.registry import MODELS
 
@@ -228,7 +228,12 @@ class IntegralHead(SoftArgmaxHead):
         """The loss of maps (B, K, H, W)."""
         target, weights = needed_targets(targets, 'heatmaps', 'keypoint_weights')
         check_map_size(maps, target)
-        return loss(*mask_joints(weights, maps.to(target.dtype), target), weights)
+        maps = maps.to(target.dtype)
+        if not isinstance(
+            loss, WeightedLoss
+        ):  # the losses of this package leave such joints out without copies of maps
+            maps, target = mask_joints(weights, maps, target)
+        return loss(maps, target, weights)
 
     def highest_cells(self, maps: Tensor) -> Tensor:
         """The highest cell (B, K, 2) of each map, x first."""

@@ -6,6 +6,7 @@ import torch
 from helpers import make_samples, random_keypoints
 from mmengine.config import ConfigDict
 
+from mmpose_ext.models.utils import GatheredSamples
 from mmpose_ext.registry import MODELS
 
 COLORS = dict(mean=[120.0, 110.0, 100.0], std=[60.0, 58.0, 56.0], bgr_to_rgb=True)
@@ -99,3 +100,15 @@ def test_whole_numbers_are_numbers_too(mmpose_scope):
         inputs = ours.to(dtype)(dict(inputs=[image], data_samples=samples))['inputs']
         assert inputs.dtype == dtype
         assert inputs.mean().item() == pytest.approx(0.2, abs=1e-3)
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_samples_are_gathered_in_training_if_asked(training):
+    data = dict(
+        inputs=[torch.zeros(3, 8, 8, dtype=torch.uint8)], data_samples=make_samples(random_keypoints(1, 2, (8, 8)))
+    )
+    for asked in (True, False):
+        preprocessor = MODELS.build(dict(type='mmpose_ext.PoseDataPreprocessor', **COLORS, gather_samples=asked))
+        samples = preprocessor(data, training)['data_samples']
+        assert isinstance(samples, GatheredSamples) is (asked and training)
+        assert len(samples) == 1

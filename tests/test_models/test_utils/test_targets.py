@@ -10,7 +10,13 @@ from mmpose.structures import PoseDataSample
 
 from mmpose_ext.codecs import DarkHeatmap, KeypointCodec, RegressionLabel
 from mmpose_ext.models.heads import HeatmapHead
-from mmpose_ext.models.utils import gather_keypoints, gather_stage_targets, gather_targets, labeled_joints
+from mmpose_ext.models.utils import (
+    GatheredSamples,
+    gather_keypoints,
+    gather_stage_targets,
+    gather_targets,
+    labeled_joints,
+)
 
 CPU = torch.device('cpu')
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
@@ -170,3 +176,28 @@ def test_the_copy_to_the_gpu_does_not_wait():
     finally:
         torch.cuda.set_sync_debug_mode('default')
     assert points.device.type == 'cuda'
+
+
+@pytest.mark.parametrize('kind', ['keypoints', 'depth', 'packed'])
+def test_gathered_samples_have_the_same_targets(kind):
+    visible = np.array([[1, 0, 2], [np.nan, 1, 1]], np.float32)
+    keypoints = random_keypoints(2, 3, (96, 128))
+    if kind == 'depth':
+        keypoints = np.concatenate((keypoints, np.full((2, 3, 1), 100.0, np.float32)), -1)
+    samples = make_samples(keypoints, visible)
+    codec = RegressionLabel((96, 128), depth_range=2000.0)
+    if kind == 'packed':
+        for sample in samples:
+            sample.gt_instance_labels = InstanceData(keypoint_weights=torch.tensor([[1.0, 0.0, 2.0]]))
+    gathered = GatheredSamples(samples, CPU)
+    expected, found = gather_targets(samples, codec, CPU), gather_targets(gathered, codec, CPU)
+    assert list(gathered) == samples
+    assert expected.keys() <= found.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0, equal_nan=True)
+
+
+def test_gathered_samples_are_of_the_size_of_the_codec():
+    gathered = GatheredSamples(make_samples(random_keypoints(1, 2, (96, 128))), CPU)
+    with pytest.raises(ValueError, match="'input_size' of the pipeline must be that of the head's codec"):
+        gather_targets(gathered, RegressionLabel((96, 96)), CPU)
