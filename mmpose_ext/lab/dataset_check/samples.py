@@ -75,7 +75,7 @@ def draw_samples(
                 continue  # reported with the files
             # without MMEngine's second try with another person, where the dataset has it
             item = _reader(dataset)(index)
-        except Exception as error:  # whatever a transform raises is what the training would stop with
+        except (Exception, SystemExit) as error:  # whatever a transform raises is what the training would stop with
             failures[describe_error(error)] += 1
             continue
         if not isinstance(item, dict) or not {'inputs', 'data_samples'} <= item.keys():

@@ -21,6 +21,7 @@ from mmpose_ext.lab.dataset_check.keypoints import check_visibility
 from mmpose_ext.lab.dataset_check.mpii_file import check_mpii_file
 from mmpose_ext.lab.dataset_check.pipeline import check_pipeline, predicted_joints
 from mmpose_ext.lab.dataset_check.records import from_coco, is_labeled
+from mmpose_ext.lab.dataset_check.samples import draw_samples
 
 
 def coco(people: int = 4, joints: int = 5) -> dict:
@@ -248,6 +249,20 @@ def test_files_that_are_no_json_are_named(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     found, (finding,) = read_json(str(path), 'annotation file', 'train')
     assert found is None and str(path) in finding.what and finding.level == 'error'
+
+
+class Failing(list):
+    """A dataset whose transform ends in an error."""
+
+    def __getitem__(self, index: int) -> None:
+        raise super().__getitem__(index)
+
+
+@pytest.mark.parametrize('error', [SystemExit('bye'), RecursionError('deep'), MemoryError(), AssertionError()])
+def test_whatever_a_transform_raises_is_named(error: BaseException) -> None:
+    items, (finding,) = draw_samples(Failing([error, error]), 2, np.random.default_rng(0), 'train')
+    assert not items and finding.check == 'pipeline-run'
+    assert finding.what.startswith(f'2 of 2 people do not pass the pipeline: {type(error).__name__}')
 
 
 def test_keys_that_stand_twice_are_named(tmp_path: Path) -> None:
