@@ -83,7 +83,10 @@ class FasterCocoWholeBodyMetric(FasterCocoMetric):
 
     default_prefix = CocoWholeBodyMetric.default_prefix
     body_num = CocoWholeBodyMetric.body_num
-    gt_to_coco_json = CocoWholeBodyMetric.gt_to_coco_json
+
+    def gt_to_coco_json(self, gt_dicts: Sequence[Mapping[str, object]], outfile_prefix: str) -> str:
+        """Write the annotations of samples, with the joints of all parts, as a file in COCO's format."""
+        return CocoWholeBodyMetric.gt_to_coco_json(self, gt_dicts, outfile_prefix)
 
     def results2json(self, keypoints: Mapping[int, Sequence[_Person]], outfile_prefix: str) -> None:
         """Keep the detections of images for the evaluation; write them if ``outfile_prefix`` is an option."""
