@@ -280,8 +280,11 @@ if __name__ == '__main__':
     parser.add_argument('--seconds', type=float, default=4.0, help='of a turn (default: %(default)s)')
     parser.add_argument('--workers', type=int, default=1, help='data workers (default: %(default)s)')
     parser.add_argument('--threads', type=int, default=1, help="torch's threads (default: %(default)s)")
+    names = [case.name for case in CASES]
+    parser.add_argument('--cases', nargs='+', choices=names, default=names, help='what to train (default: all)')
     parser.add_argument('--check', action='store_true', help='exit with status 1 if a goal is missed')
     arguments = parser.parse_args()
-    report, good = compare_training(arguments.rounds, arguments.seconds, arguments.workers, arguments.threads)
+    chosen = tuple(case for case in CASES if case.name in arguments.cases)
+    report, good = compare_training(arguments.rounds, arguments.seconds, arguments.workers, arguments.threads, chosen)
     print('\n'.join(report))
     raise SystemExit(int(arguments.check and not good))
