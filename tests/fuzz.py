@@ -136,7 +136,7 @@ def check_decode(rng: np.random.Generator, codec, batch: tuple[int, int]) -> Ite
         encoded = Keypoints(points, torch.from_numpy(rng.choice(ODD, batch)).to(dtype), pick(rng, [sigmas, None]))
         parts = lambda one: Keypoints(*(None if part is None else part[one] for part in encoded))  # noqa: E731
         turned, nothing = encoded, ~(encoded.points.isfinite().all(-1) & encoded.scores.isfinite())
-    points, scores, sigmas = codec.decode_tensors(encoded)
+    points, scores, sigmas, _ = codec.decode_tensors(encoded)
     shown = points, scores
     for name, values in (('points', points), ('scores', scores), ('sigmas', sigmas)):
         if values is not None:
@@ -184,7 +184,7 @@ def check_round_trip(rng: np.random.Generator, codec, batch: tuple[int, int]) ->
     output = codec.exact_output(targets)
     if output is None:
         return
-    found, scores, _ = codec.decode_tensors(output)
+    found, scores, *_ = codec.decode_tensors(output)
     error = (found[..., :2] - points[..., :2]) / torch.tensor(codec.input_size) * torch.from_numpy(cells)
     yield from holds(error.abs() <= round_trip_error(codec), 'decoded where it was encoded', points, found)
     yield from holds(scores > 0, 'a drawn joint has a score', points, scores)

@@ -177,6 +177,7 @@ OTHERS: dict[str, set[str]] = {
         'ConfidenceCorrelation',
         'FasterCocoMetric',
         'FasterCocoWholeBodyMetric',
+        'KeypointCalibration',
         'PCKhAccuracy',
         'TorsoPCKAccuracy',
     },

@@ -33,12 +33,12 @@ def test_every_registered_codec_and_loss_takes_part():
 def test_broken_codecs_are_found():
     class NotFinite(DarkHeatmap):
         def decode_tensors(self, encoded, normalized=False):
-            points, scores, _ = super().decode_tensors(encoded, normalized)
+            points, scores, *_ = super().decode_tensors(encoded, normalized)
             return Keypoints(points / scores[..., None].clamp(min=0), scores)
 
     class OneCellOff(DarkHeatmap):
         def decode_tensors(self, encoded, normalized=False):
-            points, scores, _ = super().decode_tensors(encoded, normalized)
+            points, scores, *_ = super().decode_tensors(encoded, normalized)
             return Keypoints((points + 4.0).clamp(max=90), scores)
 
     class FullWeight(DarkHeatmap):

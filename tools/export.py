@@ -17,6 +17,8 @@ def main() -> int:
     parser.add_argument('--out', default='model.onnx', help='the file (default: %(default)s)')
     parser.add_argument('--flip', action='store_true', help='average with the mirrored crops: twice as slow')
     parser.add_argument('--fp16', action='store_true', help='16 bits for weights and activations of the network')
+    parser.add_argument('--covariances', action='store_true', help='an output with the covariance of each joint')
+    parser.add_argument('--calibration', help='file of tools/calibrate.py for this checkpoint, put into the metadata')
     parser.add_argument('--images', nargs='+', help="images to compare on (default: the config's test data)")
     parser.add_argument('--boxes', help='COCO json or CSV with the boxes of the people on these images')
     parser.add_argument('--tolerance', type=float, help='pixels (default: 0.001, with --fp16 0.5)')
@@ -31,6 +33,8 @@ def main() -> int:
             arguments.out,
             flip=arguments.flip,
             fp16=arguments.fp16,
+            covariances=arguments.covariances,
+            calibration=arguments.calibration,
             images=images[0] if images and len(images) == 1 else images,
             boxes=arguments.boxes,
             tolerance=arguments.tolerance,

@@ -33,6 +33,8 @@ def parse_arguments() -> argparse.Namespace:
     drawing.add_argument('--score-thr', type=float, default=0.3, help='lowest score of a drawn joint')
     running = parser.add_argument_group('running')
     running.add_argument('--no-flip', action='store_true', help='no average with the mirrored image: twice as fast')
+    running.add_argument('--covariances', action='store_true', help='predict the covariance of each joint, too')
+    running.add_argument('--calibration', help='file of tools/calibrate.py, applied to scores and covariances')
     running.add_argument('--batch-size', type=int, default=32, help='people at once (default: %(default)s)')
     running.add_argument('--device', default='auto', help='auto, cpu, cuda:0 ... (default: %(default)s)')
     running.add_argument('--resume', action='store_true', help='keep what an earlier run into --out-dir has done')
@@ -65,6 +67,8 @@ def main() -> int:
             draw=None if arguments.no_draw else DrawSettings(score_thr=arguments.score_thr),
             track=arguments.track,
             flip=False if arguments.no_flip else None,
+            covariances=True if arguments.covariances else None,
+            calibration=arguments.calibration,
             batch_size=arguments.batch_size,
             device=arguments.device,
             resume=arguments.resume,

@@ -15,6 +15,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='folder of the logs [work_dirs/<name of the config>]')
     parser.add_argument('--out', help='file for the metrics (.json, .yaml, .pkl)')
     parser.add_argument('--dump', help='file for all predictions (.pkl)')
+    parser.add_argument('--calibration', help='file of tools/calibrate.py, applied to scores and covariances')
     parser.add_argument('--show', action='store_true', help='show predictions in a window')
     parser.add_argument('--show-dir', help='write predictions as images to this folder of the run')
     parser.add_argument('--interval', type=int, default=1, help='show or write every so many samples [1]')

@@ -8,10 +8,12 @@ import mmengine
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import Runner
 
 from mmpose_ext.checkpoint import load_fitting_weights
+from mmpose_ext.models.heads import BaseHead
+from mmpose_ext.runtime.calibration import read_calibration
 
 from .runtime import load_config, process_group, set_visualization
 
@@ -31,6 +33,7 @@ def evaluate(
     badcase: bool = False,
     cfg_options: Mapping[str, object] | None = None,
     launcher: str = 'none',
+    calibration: str | None = None,
 ) -> dict[str, float]:
     """Evaluate a checkpoint; the arguments are the options of MMPose's ``tools/test.py``.
 
@@ -47,6 +50,7 @@ def evaluate(
         badcase: Draw the samples that the config's ``badcase`` hook finds bad, instead of all.
         cfg_options: Values by dotted key, merged into the config first.
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
+        calibration: File of ``tools/calibrate.py``, applied to scores and covariances of a head of this package.
 
     Returns:
         The metrics by name.
@@ -58,6 +62,7 @@ def evaluate(
     """
     cfg = load_config(config, cfg_options, work_dir, launcher)
     cfg.load_from = None  # loaded below
+    _apply_calibration(cfg, calibration)
     _check_suffix('out', out, ('.json', '.yaml', '.yml', '.pkl', '.pickle'))
     _check_suffix('dump', dump, ('.pkl', '.pickle'))
     if badcase:
@@ -68,6 +73,7 @@ def evaluate(
     with process_group(cfg):
         runner = Runner.from_cfg(cfg)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        _check_head(model, calibration)
         match = load_fitting_weights(model, checkpoint)
         print_log(f'Load checkpoint from {checkpoint}', logger='current')
         metrics = runner.test()
@@ -83,6 +89,20 @@ def evaluate(
 def _check_suffix(name: str, path: str | None, allowed: tuple[str, ...]) -> None:
     if path is not None and not path.endswith(allowed):
         raise ValueError(f"'{name}' must be a file name that ends in {', '.join(allowed)}, got {path!r}")
+
+
+def _apply_calibration(cfg: Config, calibration: str | None) -> None:
+    if calibration is not None:
+        read_calibration(calibration)
+        cfg.merge_from_dict({'model.test_cfg.calibration': calibration})
+
+
+def _check_head(model: BaseModel, calibration: str | None) -> None:
+    if calibration is not None and not isinstance(model.head, BaseHead):
+        raise ValueError(
+            "'calibration' must be None with a head of MMPose (one of mmpose_ext loads its checkpoints), got "
+            f'{calibration!r} with {type(model.head).__name__}'
+        )
 
 
 def _watch_bad_cases(cfg: Config, show: bool, interval: int, wait_time: float) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from mmpose_ext.functional import (
+    cell_sides,
     check_blur_kernel_size,
     check_choice,
     check_positive,
@@ -15,6 +16,8 @@ from mmpose_ext.functional import (
     heatmap_to_input,
     heatmap_to_normalized,
     input_to_heatmap,
+    map_covariances,
+    scale_covariances,
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
@@ -166,6 +169,18 @@ class DarkHeatmap(KeypointCodec):
         if normalized:
             return Keypoints(heatmap_to_normalized(points, self.heatmap_size), scores)
         return Keypoints(heatmap_to_input(points, self.input_size, self.heatmap_size), scores)
+
+    def covariances(self, encoded: Encoded, normalized: bool = False) -> Tensor:
+        """Covariances (B, K, 2, 2) of the Gaussians that fit the maps.
+
+        See :func:`~mmpose_ext.functional.map_covariances`, to which the modulation is that of the decoding.
+        A network that is trained on Gaussians of ``sigma`` cells cannot make narrower ones: its most certain maps still
+        have that spread. What the errors really are is measured by ``tools/calibrate.py``.
+        """
+        maps = one_tensor('encoded', encoded)
+        check_shape('encoded', maps, 'B K H W', W=self.heatmap_size[0], H=self.heatmap_size[1])
+        sides = cell_sides((1.0, 1.0) if normalized else self.input_size, self.heatmap_size)
+        return scale_covariances(map_covariances(maps, self.blur_kernel_size), sides)
 
 
 def _to_float32(name: str, array: np.ndarray) -> np.ndarray:

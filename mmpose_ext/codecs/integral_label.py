@@ -16,9 +16,11 @@ from mmpose_ext.functional import (
     gaussian_vectors,
     heatmap_to_normalized,
     input_to_heatmap,
+    map_covariances,
     normalized_to_heatmap,
     one_hot_targets,
     one_hot_vectors,
+    scale_covariances,
 )
 from mmpose_ext.registry import KEYPOINT_CODECS
 
@@ -161,6 +163,18 @@ class IntegralLabel(RegressionLabel):
         check_shape('encoded', maps, 'B K H W' if self.depth_size is None else 'B K D H W')
         points, scores = refined_maxima(maps, self.decoding)
         return super().decode_tensors(Keypoints(heatmap_to_normalized(points, maps.shape[:1:-1]), scores), normalized)
+
+    def covariances(self, encoded: Encoded, normalized: bool = False) -> Tensor:
+        """Covariances (B, K, D, D): the head's with ``decoding='integral'``, else those of the maxima.
+
+        For maxima see :func:`~mmpose_ext.functional.map_covariances`.
+        """
+        if not self.decodes_maps:
+            return super().covariances(encoded, normalized)
+        maps = one_tensor('encoded', encoded)
+        check_shape('encoded', maps, 'B K H W' if self.depth_size is None else 'B K D H W')
+        found = scale_covariances(map_covariances(maps), [1 / side for side in maps.shape[:1:-1]])
+        return super().covariances(Keypoints(found[..., 0], found[..., 0, 0], None, found), normalized)
 
     def exact_output(self, targets: Mapping[str, Tensor]) -> Encoded | None:
         """What a network that predicts these targets exactly hands to :meth:`decode_tensors`; None without maps."""

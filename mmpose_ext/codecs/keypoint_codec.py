@@ -14,7 +14,7 @@ import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from torch import Tensor
 
-from mmpose_ext.functional import check_positive, check_shape
+from mmpose_ext.functional import check_positive, check_shape, scale_covariances, uniform_covariances
 
 __all__ = ['Encoded', 'KeypointCodec', 'Keypoints', 'MapFormat']
 
@@ -28,11 +28,14 @@ class Keypoints(NamedTuple):
         points: (B, K, D), x first.
         scores: (B, K), the confidence of each keypoint.
         sigmas: (B, K, D), the spread of each coordinate in the unit of the points; None if nothing predicts it.
+        covariances: (B, K, D, D) of the error of each keypoint, in the square of that unit; None if nobody asked for
+            them.
     """
 
     points: Tensor
     scores: Tensor
     sigmas: Tensor | None = None
+    covariances: Tensor | None = None
 
     def numpy(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Points (B, 1, K, D), scores (B, 1, K) and sigmas (B, 1, K, D) on the host, in one transfer.
@@ -136,6 +139,35 @@ class KeypointCodec(BaseKeypointCodec):
         Raises:
             ValueError: If a shape differs.
         """
+
+    def covariances(self, encoded: Encoded, normalized: bool = False) -> Tensor:
+        """Covariances of the errors of the keypoints that :meth:`decode_tensors` finds, on their device.
+
+        Heads call it where ``test_cfg.output_covariances`` is True. This method converts covariances that the head has
+        computed. A codec of maps computes them from the maps, and overrides it.
+
+        Args:
+            encoded: What :meth:`decode_tensors` takes; :class:`Keypoints` with ``covariances``.
+            normalized: Whether to return those of normalized coordinates; False: of input pixels and millimeters.
+
+        Returns:
+            (B, K, D, D), float32, symmetric and finite. A keypoint that cannot be found has the covariance of a
+            position about which nothing is known but that it is in the image.
+
+        Raises:
+            ValueError: If there are none to convert.
+        """
+        given = encoded.covariances if isinstance(encoded, Keypoints) else None
+        if given is None:
+            raise ValueError(
+                f"'test_cfg.output_covariances' must be False with {type(self).__name__}, which has no covariances of "
+                'what the head predicts; override its method covariances()'
+            )
+        sides = (*self.input_size, *(() if self.depth_range is None else (self.depth_range,)))
+        given = given.float()
+        known = given.isfinite().all(-1).all(-1)[..., None, None]
+        found = torch.where(known, given, uniform_covariances((1.0,) * len(sides), given))
+        return found if normalized else scale_covariances(found, sides)
 
     def exact_output(self, targets: Mapping[str, Tensor]) -> Encoded | None:
         """What a network that predicts these targets exactly hands to :meth:`decode_tensors`.

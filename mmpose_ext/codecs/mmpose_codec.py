@@ -7,7 +7,7 @@ from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor
 
-from mmpose_ext.functional import input_to_normalized, normalized_to_input
+from mmpose_ext.functional import input_to_normalized, map_covariances, normalized_to_input, scale_covariances
 
 from .keypoint_codec import Encoded, KeypointCodec, Keypoints, MapFormat
 
@@ -75,6 +75,22 @@ class MMPoseCodec(KeypointCodec):
         if sigmas is not None and not normalized:
             sigmas = normalized_to_input(sigmas, self.input_size)
         return Keypoints(input_to_normalized(points, self.input_size) if normalized else points, scores, sigmas)
+
+    def covariances(self, encoded: Encoded, normalized: bool = False) -> Tensor:
+        """Covariances (B, K, 2, 2): those of the maps of MSRA's, UDP's and Megvii's Gaussians, or the head's.
+
+        Raises:
+            ValueError: If the codec has neither.
+        """
+        if self.map_format is None or not isinstance(encoded, Tensor) or encoded.dim() != 4:
+            return super().covariances(encoded, normalized)
+        # UDP puts the centers of the outermost cells onto those of the outermost pixels; others divide the sides
+        edge = 1 if isinstance(self.codec, UDPHeatmap) else 0
+        pixels = [
+            (side - edge) / (cells - edge) for side, cells in zip(self.input_size, encoded.shape[:1:-1], strict=True)
+        ]
+        sides = [side / whole for side, whole in zip(pixels, self.input_size, strict=True)] if normalized else pixels
+        return scale_covariances(map_covariances(encoded), sides)
 
 
 def keypoint_codec(codec: BaseKeypointCodec) -> KeypointCodec:

@@ -92,7 +92,7 @@ class RegressionLabel(KeypointCodec):
         Raises:
             ValueError: If a shape differs.
         """
-        points, scores, sigmas = self._keypoints(encoded)
+        points, scores, sigmas, _ = self._keypoints(encoded)
         if not normalized:
             points = self._to_input(points)
             sigmas = None if sigmas is None else self._to_input(sigmas, root=0.0)

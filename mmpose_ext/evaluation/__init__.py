@@ -4,6 +4,8 @@ from .camera_mpjpe import CameraMPJPE
 from .coco_figures import coco_figures
 from .coco_metric import FasterCocoMetric, FasterCocoWholeBodyMetric
 from .confidence_correlation import ConfidenceCorrelation
+from .joint_pairs import JointPairs
+from .keypoint_calibration import KeypointCalibration
 from .pck_accuracy import PCKhAccuracy, TorsoPCKAccuracy
 
 __all__ = [
@@ -11,6 +13,8 @@ __all__ = [
     'ConfidenceCorrelation',
     'FasterCocoMetric',
     'FasterCocoWholeBodyMetric',
+    'JointPairs',
+    'KeypointCalibration',
     'PCKhAccuracy',
     'TorsoPCKAccuracy',
     'coco_figures',

@@ -36,6 +36,7 @@ class Sample(TypedDict, total=False):
     pred_instances: Fields
     gt_instances: Fields
     raw_ann_info: Annotation | list[Annotation] | None
+    ori_shape: Sequence[int]
 
 
 class DatasetMeta(TypedDict, total=False):

@@ -13,20 +13,26 @@ from mmpose_ext.registry import METRICS
 
 from .arrays import DatasetMeta, Sample, to_array
 from .ground_truth import People, load_people, match_boxes, people_of_sample
+from .joint_pairs import JointPairs
 
-__all__ = ['ConfidenceCorrelation']
+__all__ = ['ConfidenceCorrelation', 'Predictions']
 
 
 # not a named tuple, because MMEngine would turn it into a plain tuple
 @dataclass(frozen=True)
-class _Predictions:
-    """Predicted people of a sample: boxes (N, 4), points (N, K, 2), confidences (N, K); its labeled people, if any."""
+class Predictions:
+    """Predicted people of a sample: boxes (N, 4), points (N, K, 2), confidences (N, K); its labeled people, if any.
+
+    Also covariances (N, K, 2, 2) if predicted, and the height and width of the image if known.
+    """
 
     image: int | str
     boxes: np.ndarray
     points: np.ndarray
     confidences: np.ndarray
     people: People | None
+    covariances: np.ndarray | None = None
+    image_shape: tuple[int, int] | None = None
 
 
 @METRICS.register_module()
@@ -134,9 +140,10 @@ class ConfidenceCorrelation(BaseMetric):
         """
         self.results += [self._read(sample) for sample in data_samples]
 
-    def compute_metrics(self, results: Sequence[_Predictions]) -> dict[str, float]:
+    def compute_metrics(self, results: Sequence[Predictions]) -> dict[str, float]:
         """Correlations of everything that :meth:`process` kept; see the class for their names."""
-        confidences, oks, labeled = self._compare(results)
+        pairs = self.compare(results)
+        confidences, oks, labeled = pairs.confidences, pairs.oks, pairs.labeled
         print_log(f'{type(self).__name__}: {labeled.sum()} joints of {len(labeled)} people', 'current')
         joints = confidences[labeled], oks[labeled]
         people = confidences.mean(1), oks.mean(1, where=labeled)
@@ -148,7 +155,7 @@ class ConfidenceCorrelation(BaseMetric):
         }
         return figures if self.negate else {**figures, 'ECE': calibration_error(*joints)}
 
-    def _read(self, sample: Sample) -> _Predictions:
+    def _read(self, sample: Sample) -> Predictions:
         joints = len(self._joint_sigmas)
         predicted = sample['pred_instances']
         if not {'keypoints', 'bboxes', self.field} <= set(predicted):
@@ -165,7 +172,14 @@ class ConfidenceCorrelation(BaseMetric):
         people = people_of_sample(sample, joints, self.use_area)
         if people is None and self._labeled is None:
             self._labeled = self._load()
-        return _Predictions(sample['img_id'], boxes, points, -confidences if self.negate else confidences, people)
+        confidences = -confidences if self.negate else confidences
+        covariances = predicted.get('keypoint_covariances')
+        if covariances is not None:
+            covariances = to_array(covariances)[..., :2, :2]
+            check_shape('pred_instances.keypoint_covariances', covariances, 'N K 2 2', **sizes)
+        height, width = sample['ori_shape'][:2] if 'ori_shape' in sample else (None, None)
+        shape = None if height is None or width is None else (int(height), int(width))
+        return Predictions(sample['img_id'], boxes, points, confidences, people, covariances, shape)
 
     def _load(self) -> Mapping[int | str, People]:
         if self.ann_file is None:
@@ -175,20 +189,41 @@ class ConfidenceCorrelation(BaseMetric):
             )
         return load_people(self.ann_file, len(self._joint_sigmas), self.use_area)
 
-    def _compare(self, results: Sequence[_Predictions]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Confidences, OKS and whether it is labeled of every joint (P, K) of every person with a labeled joint."""
-        empty = np.zeros((0, len(self._joint_sigmas)))
-        confidences, oks, labeled = [empty], [empty], [empty.astype(bool)]
+    def compare(self, results: Sequence[Predictions], inside_image: bool = False) -> JointPairs:
+        """Joints of every person with a labeled joint who was predicted.
+
+        Args:
+            results: What :meth:`process` kept.
+            inside_image: Whether labels outside of their image count as none. The image of a sample without
+                ``ori_shape`` has no border.
+        """
+        joints = len(self._joint_sigmas)
+        empty = np.zeros((0, joints))
+        parts = [JointPairs(np.zeros(0, object), empty, empty, empty > 0, np.zeros((0, joints, 2)), np.zeros(0))]
         for one, people in self._by_image(results):
             found, person = match_boxes(one.boxes, people.boxes)
-            seen = people.labeled[person].any(1)
-            found, person = found[seen], person[seen]
-            confidences.append(one.confidences[found])
-            oks.append(keypoint_oks(one.points[found], people.points[person], people.areas[person], self._joint_sigmas))
-            labeled.append(people.labeled[person])
-        return np.concatenate(confidences), np.concatenate(oks), np.concatenate(labeled)
+            targets, labeled = people.points[person], people.labeled[person]
+            if inside_image and one.image_shape is not None:
+                height, width = one.image_shape
+                # a pixel reaches half a pixel beyond its center
+                labeled = labeled & ((targets >= -0.5) & (targets <= np.array([width, height]) - 0.5)).all(-1)
+            seen = labeled.any(1)
+            found, person, targets = found[seen], person[seen], targets[seen]
+            points, areas = one.points[found], people.areas[person]
+            parts.append(
+                JointPairs(
+                    images=np.array([one.image] * len(found), object),
+                    confidences=one.confidences[found],
+                    oks=keypoint_oks(points, targets, areas, self._joint_sigmas),
+                    labeled=labeled[seen],
+                    errors=targets - points,
+                    areas=areas,
+                    covariances=None if one.covariances is None else one.covariances[found],
+                )
+            )
+        return _joined(parts)
 
-    def _by_image(self, results: Iterable[_Predictions]) -> Iterator[tuple[_Predictions, People]]:
+    def _by_image(self, results: Iterable[Predictions]) -> Iterator[tuple[Predictions, People]]:
         """Predictions with their people; those from detected boxes are put together, image by image."""
         detected = defaultdict(list)
         for one in results:
@@ -202,4 +237,22 @@ class ConfidenceCorrelation(BaseMetric):
                 boxes = np.concatenate([one.boxes for one in parts])
                 points = np.concatenate([one.points for one in parts])
                 confidences = np.concatenate([one.confidences for one in parts])
-                yield _Predictions(image, boxes, points, confidences, people), people
+                covariances = [one.covariances for one in parts if one.covariances is not None]
+                joined = np.concatenate(covariances) if len(covariances) == len(parts) else None
+                shape = parts[0].image_shape
+                yield Predictions(image, boxes, points, confidences, people, joined, shape), people
+
+
+def _joined(parts: Sequence[JointPairs]) -> JointPairs:
+    """People of several images; covariances only if all but the first, which is empty, have them."""
+    covariances = [part.covariances for part in parts[1:] if part.covariances is not None]
+    complete = len(covariances) == len(parts) - 1 and bool(covariances)
+    return JointPairs(
+        images=np.concatenate([part.images for part in parts]),
+        confidences=np.concatenate([part.confidences for part in parts]),
+        oks=np.concatenate([part.oks for part in parts]),
+        labeled=np.concatenate([part.labeled for part in parts]),
+        errors=np.concatenate([part.errors for part in parts]),
+        areas=np.concatenate([part.areas for part in parts]),
+        covariances=np.concatenate(covariances) if complete else None,
+    )

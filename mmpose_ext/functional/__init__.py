@@ -6,11 +6,21 @@ Points have their axes last and x first. Keypoints are in input pixels unless a 
 
 from .camera import Camera, back_project, crop_box, project_points
 from .checks import check_choice, check_floating, check_positive, check_shape, check_size
-from .confidence import calibration_error, pearson, spearman
+from .confidence import auroc, average_precision, calibration_error, pearson, spearman
+from .covariance import (
+    map_covariances,
+    mixture_covariances,
+    scale_covariances,
+    second_moments,
+    transform_covariances,
+    uniform_covariances,
+)
 from .dark import check_blur_kernel_size, dark_refine, modulated_patches
 from .distillation import heatmap_square_error, normalized_cross_entropy, resample
+from .error_families import ERROR_FAMILIES, error_log_density, mahalanobis, region_radius
 from .gaussian import gaussian_targets, gaussian_vectors, render_gaussians
 from .grid import (
+    cell_sides,
     depth_to_normalized,
     heatmap_to_input,
     heatmap_to_normalized,
@@ -40,15 +50,19 @@ from .soft_argmax import SCORES, debias_points, soft_argmax, soft_argmax_scores,
 from .volume_losses import volume_cross_entropy, volume_square_error
 
 __all__ = [
+    'ERROR_FAMILIES',
     'REDUCTIONS',
     'SCORES',
     'Camera',
     'align_similarity',
     'area_under_curve',
+    'auroc',
+    'average_precision',
     'back_project',
     'base_log_density',
     'bounded_log_sigma',
     'calibration_error',
+    'cell_sides',
     'check_blur_kernel_size',
     'check_choice',
     'check_floating',
@@ -63,6 +77,7 @@ __all__ = [
     'depth_labels',
     'depth_to_normalized',
     'disk_targets',
+    'error_log_density',
     'find_peaks',
     'find_root',
     'find_volume_peaks',
@@ -80,7 +95,10 @@ __all__ = [
     'input_to_normalized',
     'keypoint_oks',
     'likelihood_loss',
+    'mahalanobis',
+    'map_covariances',
     'mask_gradient',
+    'mixture_covariances',
     'modulated_patches',
     'normalized_cross_entropy',
     'normalized_distances',
@@ -94,15 +112,20 @@ __all__ = [
     'pearson',
     'project_points',
     'quarter_shift',
+    'region_radius',
     'render_gaussians',
     'resample',
     'root_relative',
+    'scale_covariances',
+    'second_moments',
     'soft_argmax',
     'soft_argmax_scores',
     'spatial_softmax',
     'spearman',
     'standard_normal_log_density',
     'standardize',
+    'transform_covariances',
+    'uniform_covariances',
     'upcast',
     'volume_cross_entropy',
     'volume_quarter_shift',

@@ -8,7 +8,7 @@ import numpy as np
 
 from .checks import check_shape
 
-__all__ = ['calibration_error', 'pearson', 'spearman']
+__all__ = ['auroc', 'average_precision', 'calibration_error', 'pearson', 'spearman']
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
@@ -95,6 +95,71 @@ def calibration_error(confidences: np.ndarray, values: np.ndarray, bins: int = 1
         return float('nan')
     part = np.clip(confidences * bins, 0, bins - 1).astype(np.int64)
     return float(np.abs(np.bincount(part, gaps)).sum() / len(gaps))
+
+
+def auroc(confidences: np.ndarray, right: np.ndarray) -> float:
+    """Area under the ROC curve: how often a right prediction has a higher confidence than a wrong one.
+
+    Equal confidences count one half. Scikit-learn's ``roc_auc_score`` gives the same.
+
+    Args:
+        confidences: (N,).
+        right: (N,) bool.
+
+    Returns:
+        From 0 to 1; 0.5 says that confidences tell nothing. NaN where it is not defined: no right or no wrong
+        prediction, or a NaN.
+
+    Raises:
+        ValueError: If a shape differs.
+
+    Example:
+        >>> import numpy as np
+        >>> auroc(np.array([0.9, 0.8, 0.3, 0.2]), np.array([True, False, True, False]))
+        0.75
+    """
+    confidences, flags = _pairs(confidences=confidences, right=right)
+    chosen = flags > 0
+    positive, negative = int(chosen.sum()), int((~chosen).sum())
+    if not positive or not negative or np.isnan(confidences).any():
+        return float('nan')
+    above = _ranks(confidences)[chosen].sum() - positive * (positive + 1) / 2
+    return float(above / (positive * negative))
+
+
+def average_precision(scores: np.ndarray, oks: np.ndarray) -> float:
+    """COCO's AP of people who were each predicted once, as on annotated boxes with one person in each image.
+
+    A prediction is right at a threshold if the OKS with its own person reaches it. The precision is averaged over 101
+    recalls and the thresholds .5, .55 ... .95, as COCO's program does.
+
+    Args:
+        scores: (N,) of the predictions, by which they are ranked; of equal ones the first counts as the higher.
+        oks: (N,).
+
+    Returns:
+        From 0 to 1; NaN without a person.
+
+    Raises:
+        ValueError: If a shape differs.
+
+    Example:
+        >>> import numpy as np
+        >>> average_precision(np.array([0.9, 0.4]), np.array([0.99, 0.4])).__round__(3)
+        0.505
+    """
+    scores, oks = _pairs(scores=scores, oks=oks)
+    if not len(scores):
+        return float('nan')
+    ranked = oks[np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind='stable')]
+    found = (ranked >= np.linspace(0.5, 0.95, 10)[:, None]).cumsum(1)
+    precision = found / np.arange(1, len(ranked) + 1)
+    precision = np.maximum.accumulate(precision[:, ::-1], 1)[:, ::-1]
+    values = []
+    for row, recall in zip(precision, found / len(ranked), strict=True):
+        place = np.searchsorted(recall, np.linspace(0, 1, 101))
+        values.append(np.append(row, 0.0)[place].mean())
+    return float(np.mean(values))
 
 
 def _pairs(**sides: np.ndarray) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from .checks import check_floating, check_positive, check_shape
 from .peaks import quarter_shift
 from .precision import full_precision
 
-__all__ = ['check_blur_kernel_size', 'dark_refine', 'modulated_patches']
+__all__ = ['check_blur_kernel_size', 'dark_refine', 'kernel_variance', 'modulated_patches']
 
 _FLOOR = 1e-10  # the smallest value whose logarithm is taken, as in the official implementation
 _REACH = 2  # cells on each side of the maximum that the Newton step reads
@@ -38,10 +38,26 @@ def _gaussian_kernel(size: int) -> list[float]:
     if size in _SMALL_KERNELS:
         half = [weight / 256 for weight in _SMALL_KERNELS[size]]
         return [*half, *half[-2::-1]]
-    sigma = 0.3 * ((size - 1) / 2 - 1) + 0.8
+    sigma = _kernel_sigma(size)
     weights = [math.exp(-((i - (size - 1) / 2) ** 2) / (2 * sigma**2)) for i in range(size)]
     total = sum(weights)
     return [weight / total for weight in weights]
+
+
+def kernel_variance(size: int) -> float:
+    """Variance that modulation by a kernel of this side adds to a Gaussian, in square cells.
+
+    The small kernels are taken as they are. The others are Gaussians whose ends are cut off. That changes the curvature
+    of a blurred Gaussian at its maximum less than the variance of the kernel: that of the whole Gaussian fits better.
+    """
+    if size not in _SMALL_KERNELS:
+        return _kernel_sigma(size) ** 2
+    middle = (size - 1) / 2
+    return sum(weight * (index - middle) ** 2 for index, weight in enumerate(_gaussian_kernel(size)))
+
+
+def _kernel_sigma(size: int) -> float:
+    return 0.3 * ((size - 1) / 2 - 1) + 0.8
 
 
 def _blur_matrices(window: int, kernel_size: int, device: torch.device) -> Tensor:

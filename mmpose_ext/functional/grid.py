@@ -26,6 +26,7 @@ import torch
 from .checks import check_positive
 
 __all__ = [
+    'cell_sides',
     'depth_to_normalized',
     'heatmap_to_input',
     'heatmap_to_normalized',
@@ -114,6 +115,17 @@ def heatmap_to_input(points: Points, input_size: Sequence[float], heatmap_size: 
     """
     sides = zip(_sides('input_size', input_size, 2), _sides('heatmap_size', heatmap_size, 2), strict=True)
     return _scale(points, [pixels / cells for pixels, cells in sides])
+
+
+def cell_sides(input_size: Sequence[float], heatmap_size: Sequence[float]) -> tuple[float, float]:
+    """Width and height of a heatmap cell in input pixels; arguments as in :func:`input_to_heatmap`.
+
+    Example:
+        >>> cell_sides((192, 256), (48, 32))
+        (4.0, 8.0)
+    """
+    (width, height), (columns, rows) = _sides('input_size', input_size, 2), _sides('heatmap_size', heatmap_size, 2)
+    return width / columns, height / rows
 
 
 def input_to_normalized(points: Points, input_size: Sequence[float]) -> Points:

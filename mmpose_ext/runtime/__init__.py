@@ -12,6 +12,7 @@
 Arrays: N people, K joints, D axes; points are (x, y) or (x, y, depth), boxes (x1, y1, x2, y2), both in image pixels.
 """
 
+from .calibration import Calibration, read_calibration
 from .crops import CropSettings
 from .drawing import draw_people
 from .onnx_model import OnnxPoseModel
@@ -19,4 +20,15 @@ from .people import People
 from .skeleton import Skeleton
 from .sources import Frame, open_source, open_sources
 
-__all__ = ['CropSettings', 'Frame', 'OnnxPoseModel', 'People', 'Skeleton', 'draw_people', 'open_source', 'open_sources']
+__all__ = [
+    'Calibration',
+    'CropSettings',
+    'Frame',
+    'OnnxPoseModel',
+    'People',
+    'Skeleton',
+    'draw_people',
+    'open_source',
+    'open_sources',
+    'read_calibration',
+]

@@ -27,7 +27,8 @@ class DrawSettings:
         score_thr: Joints with a lower score are left out.
         boxes: Draw the box of each person.
         scores: Write the score of each person, and the number where people are tracked, at the box.
-        sigmas: Draw an ellipse of one standard deviation around each joint, where the model predicts it.
+        sigmas: Draw an ellipse of one standard deviation around each joint, of its covariance or, without one, of the
+            sigmas on x and y, where the model predicts them.
         thickness: Of the lines in pixels; None: by the size of the person.
         depth: With joints in 3D, draw the people from the side and from above in a strip at the right.
     """
@@ -121,10 +122,14 @@ def _draw_person(canvas: np.ndarray, people: People, person: int, skeleton: Skel
     thickness = _thickness(people.boxes[person], settings)
     joint_colors, link_colors = skeleton.colors()
     draw_skeleton(canvas, points, shown, skeleton.links, joint_colors, link_colors, thickness, rim=_RIM)
-    if settings.sigmas and people.sigmas is not None:
-        for joint in np.flatnonzero(shown).tolist():
-            sigma = people.sigmas[person, joint, :2]
-            _draw_spread(canvas, points[joint], sigma, joint_colors[joint], max(1, thickness // 3))
+    if not settings.sigmas or (people.sigmas is None and people.covariances is None):
+        return
+    for joint in np.flatnonzero(shown).tolist():
+        if people.covariances is not None:
+            lengths, angle = _main_axes(people.covariances[person, joint, :2, :2])
+        elif people.sigmas is not None:
+            lengths, angle = people.sigmas[person, joint, :2], 0.0
+        _draw_spread(canvas, points[joint], lengths, angle, joint_colors[joint], max(1, thickness // 3))
 
 
 def draw_skeleton(
@@ -161,14 +166,25 @@ def draw_skeleton(
             cv2.circle(canvas, place, radius, rim, 1, **style)
 
 
+def _main_axes(covariance: np.ndarray) -> tuple[np.ndarray, float]:
+    """Standard deviations (2,) on the main axes of a covariance (2, 2), and the angle of the first from x in degrees.
+
+    They are infinite where the covariance is not finite.
+    """
+    if not np.isfinite(covariance).all():
+        return np.full(2, np.inf), 0.0
+    variances, axes = np.linalg.eigh(covariance.astype(np.float64))
+    return np.sqrt(np.maximum(variances, 0)), float(np.degrees(np.arctan2(axes[1, 0], axes[0, 0])))
+
+
 def _draw_spread(
-    canvas: np.ndarray, point: np.ndarray, sigma: np.ndarray, color: Sequence[int], thickness: int
+    canvas: np.ndarray, point: np.ndarray, lengths: np.ndarray, angle: float, color: Sequence[int], thickness: int
 ) -> None:
-    """An ellipse whose half axes are the standard deviations on x and y."""
-    if not np.isfinite(sigma).all() or sigma.max() > _LIMIT:
+    """An ellipse of two half axes, the first of which is turned by an angle in degrees from x towards y."""
+    if not np.isfinite(lengths).all() or lengths.max() > _LIMIT:
         return
-    axes = _fixed(np.maximum(sigma, 0))
-    cv2.ellipse(canvas, _fixed(point), axes, 0, 0, 360, color, thickness, cv2.LINE_AA, _FRACTION_BITS)
+    axes = _fixed(np.maximum(lengths, 0))
+    cv2.ellipse(canvas, _fixed(point), axes, angle, 0, 360, color, thickness, cv2.LINE_AA, _FRACTION_BITS)
 
 
 def _depth_views(people: People, skeleton: Skeleton, settings: DrawSettings, side: int) -> np.ndarray:

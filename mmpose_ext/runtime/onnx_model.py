@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .calibration import Calibration
 from .crops import (
     CropSettings,
     boxes_to_regions,
@@ -22,9 +23,25 @@ from .skeleton import Skeleton
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ['METADATA_KEY', 'OnnxPoseModel']
+__all__ = ['METADATA_KEY', 'CropKeypoints', 'OnnxPoseModel']
 
 METADATA_KEY = 'mmpose_ext'  # the entry of the file's metadata that holds the settings as json
+
+
+class CropKeypoints(NamedTuple):
+    """Keypoints of N crops.
+
+    Args:
+        keypoints: (N, K, D) in input pixels (and millimeters), x first.
+        scores: (N, K).
+        sigmas: (N, K, D) in the unit of the keypoints, where the model predicts them.
+        covariances: (N, K, D, D) in the square of that unit, where the model was exported with them.
+    """
+
+    keypoints: np.ndarray
+    scores: np.ndarray
+    sigmas: np.ndarray | None = None
+    covariances: np.ndarray | None = None
 
 
 class OnnxPoseModel:
@@ -64,6 +81,10 @@ class OnnxPoseModel:
         width, height = settings['input_size']
         self.crop = CropSettings((int(width), int(height)), float(settings['padding']), bool(settings['udp']))
         self.dim = int(settings['dim'])
+        #: Of the model, if it was exported with one; it is applied to the people.
+        self.calibration = None
+        if settings.get('calibration') is not None:
+            self.calibration = Calibration.from_dict(settings['calibration'], str(path))
         self._names = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, image: np.ndarray, boxes: Sequence[Sequence[float]] | np.ndarray | None = None) -> People:
@@ -101,7 +122,7 @@ class OnnxPoseModel:
             crops += [crop_person(image, *region, self.crop) for region in zip(centers, sizes, strict=True)]
         if not crops:
             return [People.empty(len(self.skeleton.joint_names), self.dim, note) for note in notes]
-        keypoints, scores, sigmas = self.run_crops(np.stack(crops))
+        found = self.run_crops(np.stack(crops))
         ends = np.cumsum([len(array) for array in kept])
         people = []
         for array, (centers, sizes), note, end in zip(kept, regions, notes, ends, strict=True):
@@ -110,32 +131,37 @@ class OnnxPoseModel:
                 People(
                     boxes=array[:, :4],
                     box_scores=array[:, 4],
-                    keypoints=points_to_image(keypoints[part], centers, sizes, self.crop),
-                    scores=scores[part],
-                    sigmas=None if sigmas is None else _scaled(sigmas[part], sizes, self.crop),
+                    keypoints=points_to_image(found.keypoints[part], centers, sizes, self.crop),
+                    scores=found.scores[part],
+                    sigmas=None if found.sigmas is None else _scaled(found.sigmas[part], sizes, self.crop),
                     notes=note,
+                    covariances=_scaled_covariances(found.covariances, part, sizes, self.crop),
                 )
             )
+        if self.calibration is not None:
+            return [one.calibrated(self.calibration) for one in people]
         return people
 
-    def run_crops(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    def run_crops(self, crops: np.ndarray) -> CropKeypoints:
         """Run the graph on crops, in batches.
 
         Args:
             crops: (N, h, w, 3) uint8, BGR.
 
         Returns:
-            Keypoints (N, K, D) in input pixels, scores (N, K) and, where the model predicts them, sigmas (N, K, D).
+            Keypoints, scores and, where the model predicts them, sigmas and covariances.
         """
         if not len(crops):
-            nobody = People.empty(len(self.skeleton.joint_names), self.dim)
-            return nobody.keypoints, nobody.scores, nobody.keypoints if 'sigmas' in self._names else None
+            joints, dim = len(self.skeleton.joint_names), self.dim
+            shapes = dict(keypoints=(0, joints, dim), scores=(0, joints), sigmas=(0, joints, dim))
+            shapes |= dict(covariances=(0, joints, dim, dim))
+            return CropKeypoints(**{name: np.zeros(shapes[name], np.float32) for name in self._names})
         batches = list(self._batches(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))))
         results = {
             name: np.concatenate([batch[index] for batch in batches]).astype(np.float32)
             for index, name in enumerate(self._names)
         }
-        return results['keypoints'], results['scores'], results.get('sigmas')
+        return CropKeypoints(**results)
 
     def _batches(self, crops: np.ndarray) -> Iterator[list[np.ndarray]]:
         for start in range(0, len(crops), self.batch_size):
@@ -168,3 +194,15 @@ def _scaled(sigmas: np.ndarray, sizes: np.ndarray, crop: CropSettings) -> np.nda
     """Sigmas (N, K, D) of crops in pixels of the image; a third axis stays as it is."""
     scales = (sizes / np.asarray(crop.input_size, np.float32))[:, None]
     return np.concatenate((sigmas[..., :2] * scales, sigmas[..., 2:]), -1).astype(np.float32)
+
+
+def _scaled_covariances(
+    covariances: np.ndarray | None, part: slice, sizes: np.ndarray, crop: CropSettings
+) -> np.ndarray | None:
+    """Covariances of some of all crops (N, K, D, D) in pixels of the image; a third axis stays as it is."""
+    if covariances is None:
+        return None
+    chosen = covariances[part]
+    scales = np.ones((len(chosen), chosen.shape[-1]), np.float32)
+    scales[:, :2] = sizes / np.asarray(crop.input_size, np.float32)
+    return (chosen * (scales[:, :, None] * scales[:, None, :])[:, None]).astype(np.float32)

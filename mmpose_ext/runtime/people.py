@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .calibration import Calibration
+
 if TYPE_CHECKING:
     import supervision as sv
 
@@ -21,6 +23,9 @@ class People:
         keypoints: (N, K, D) x, y in pixels of the image and, where D is 3, the depth in millimeters.
         scores: (N, K) confidence of each joint.
         sigmas: (N, K, D) spread of each joint in pixels of the image (and millimeters), where the model predicts it.
+        covariances: (N, K, D, D) of the error of each joint in square pixels of the image (and millimeters), if asked
+            for.
+        person_scores: (N,) expected OKS of each person, where a calibration is applied.
         track_ids: (N,) numbers that stay with a person through a video, where people are tracked.
         notes: What was left out, one sentence each.
     """
@@ -32,6 +37,8 @@ class People:
     sigmas: np.ndarray | None = None
     track_ids: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    covariances: np.ndarray | None = None
+    person_scores: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -49,8 +56,23 @@ class People:
 
     @property
     def instance_scores(self) -> np.ndarray:
-        """(N,) one confidence for each person: the score of the box times the mean score of the joints."""
-        return self.box_scores * self.scores.mean(-1) if len(self) else np.zeros(0, np.float32)
+        """(N,) one confidence for each person: the score of the box times that of the pose.
+
+        The score of the pose is the person's expected OKS where a calibration is applied, else the mean score of the
+        joints.
+        """
+        if not len(self):
+            return np.zeros(0, np.float32)
+        return self.box_scores * (self.scores.mean(-1) if self.person_scores is None else self.person_scores)
+
+    def calibrated(self, calibration: Calibration) -> 'People':
+        """The people with calibrated scores and covariances."""
+        return replace(
+            self,
+            scores=calibration.joint_scores(self.scores),
+            person_scores=calibration.person_scores(self.scores),
+            covariances=None if self.covariances is None else calibration.covariances(self.covariances),
+        )
 
     def select(self, chosen: np.ndarray) -> 'People':
         """Some of the people.
@@ -66,6 +88,8 @@ class People:
             scores=self.scores[chosen],
             sigmas=None if self.sigmas is None else self.sigmas[chosen],
             track_ids=None if self.track_ids is None else self.track_ids[chosen],
+            covariances=None if self.covariances is None else self.covariances[chosen],
+            person_scores=None if self.person_scores is None else self.person_scores[chosen],
         )
 
     def to_coco(self, image_id: int, category_id: int = 1) -> list[dict[str, object]]:
@@ -77,8 +101,8 @@ class People:
 
         Returns:
             For each person ``keypoints`` (x, y, score for each joint), ``score``, ``bbox`` (x, y, w, h), ``area`` and,
-            where there are any, ``keypoint_sigmas``, ``keypoint_depths`` and ``track_id``. A joint that is not finite
-            is (0, 0, 0).
+            where there are any, ``keypoint_sigmas``, ``keypoint_covariances`` (for each joint D rows of D numbers),
+            ``keypoint_depths`` and ``track_id``. A joint that is not finite is (0, 0, 0).
         """
         entries = []
         for person in range(len(self)):
@@ -98,6 +122,8 @@ class People:
                 entry['keypoint_depths'] = _rounded(self.keypoints[person, :, 2])
             if self.sigmas is not None:
                 entry['keypoint_sigmas'] = [_rounded(sigma) for sigma in self.sigmas[person]]
+            if self.covariances is not None:
+                entry['keypoint_covariances'] = [[_rounded(row) for row in one] for one in self.covariances[person]]
             if self.track_ids is not None:
                 entry['track_id'] = int(self.track_ids[person])
             entries.append(entry)
@@ -106,7 +132,8 @@ class People:
     def to_supervision(self) -> 'sv.KeyPoints':
         """The people as ``supervision.KeyPoints`` (optional package ``supervision``).
 
-        Spread is in ``data['covariance']``, which its annotators of ellipses read, depth in ``data['depth']``.
+        Covariances on x and y or, without them, those of independent sigmas are in ``data['covariance']``, which its
+        annotators of ellipses read; depth is in ``data['depth']``.
 
         Raises:
             ImportError: If ``supervision`` is not installed.
@@ -118,7 +145,9 @@ class People:
         data: dict[str, np.ndarray] = {}
         if self.keypoints.shape[-1] == 3:
             data['depth'] = self.keypoints[..., 2]
-        if self.sigmas is not None:
+        if self.covariances is not None:
+            data['covariance'] = self.covariances[..., :2, :2]
+        elif self.sigmas is not None:
             variances = self.sigmas[..., :2] ** 2
             data['covariance'] = variances[..., None] * np.eye(2, dtype=np.float32)
         return sv.KeyPoints(

@@ -116,4 +116,5 @@ def _people(instances: InstanceData) -> People:
         # labels may carry a weight behind the visibility
         scores=(scores[..., 0] if scores.ndim == 3 else scores).astype(np.float32),
         sigmas=instances.get('keypoint_sigmas'),
+        covariances=instances.get('keypoint_covariances'),
     )

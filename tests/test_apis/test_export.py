@@ -11,8 +11,10 @@ from mmpose_ext.apis.export import PoseGraph, export_model, export_program
 from mmpose_ext.apis.export.comparison import compare_with_torch
 from mmpose_ext.apis.export.onnx_file import export_onnx, graph_settings
 from mmpose_ext.apis.predict import predict
+from mmpose_ext.apis.predict.pose_model import TorchPoseModel
 from mmpose_ext.registry import MODELS
 from mmpose_ext.runtime import OnnxPoseModel
+from mmpose_ext.runtime.calibration import Calibration, CovarianceScale, Curve
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxruntime')
@@ -128,23 +130,27 @@ def test_graph_equals_the_prediction_of_the_model(mmpose_scope, name, flip):
     from helpers import make_samples, random_keypoints
 
     model = estimator(name)
-    graph = PoseGraph(model, flip)
+    graph = PoseGraph(model, flip, covariances=True)
     crops = crops_of(graph, 3)
     samples = make_samples(random_keypoints(3, JOINTS, INPUT), input_size=INPUT)
-    model.test_cfg['flip_test'] = flip
+    model.test_cfg.update(flip_test=flip, output_covariances=True)
     inputs = model.data_preprocessor(dict(inputs=list(torch.from_numpy(crops)), data_samples=samples))['inputs']
     feats = model.extract_feat(inputs)
     feats = [feats, model.extract_feat(inputs.flip(-1))] if flip else feats
     for sample in samples:
         sample.set_metainfo(dict(flip_indices=META['flip_indices']))
     expected = model.head.predict(feats, samples, test_cfg=model.test_cfg)
-    keypoints, scores, *sigmas = graph(torch.from_numpy(crops))
+    keypoints, scores, *sigmas, covariances = graph(torch.from_numpy(crops))
     for index, one in enumerate(expected):
         np.testing.assert_allclose(keypoints[index].detach().numpy(), one.keypoints[0], atol=1e-3)
         np.testing.assert_allclose(scores[index].detach().numpy(), one.keypoint_scores[0], atol=1e-5)
         if sigmas:
             np.testing.assert_allclose(sigmas[0][index].detach().numpy(), one.keypoint_sigmas[0], rtol=1e-4)
+        np.testing.assert_allclose(covariances[index].numpy(), one.keypoint_covariances[0], rtol=1e-3)
     assert len(sigmas) == ('keypoint_sigmas' in expected[0])
+    names = ['keypoints', 'scores', 'sigmas', 'covariances']
+    assert graph.output_names == [name for name in names if name != 'sigmas' or sigmas]
+    assert PoseGraph(model, flip).output_names == graph.output_names[:-1]
 
 
 # the newer exporter takes seconds a model; tests/test_functional/test_export.py sends every decoding through it
@@ -157,21 +163,22 @@ def test_graph_equals_the_prediction_of_the_model(mmpose_scope, name, flip):
 )
 def test_onnx_equals_torch_for_any_number_of_crops(mmpose_scope, tmp_path, name, dynamo):
     flip = name in ('DARK', 'soft-argmax of volumes', 'RLE')
-    graph = PoseGraph(estimator(name), flip)
+    graph = PoseGraph(estimator(name), flip, covariances=True)
     settings = dict(graph_settings(graph, CONFIG))
     export_onnx(graph, tmp_path / 'model.onnx', settings, dynamo)
     for count in (1, 3, 32):
         report = compare_with_torch(graph, tmp_path / 'model.onnx', crops_of(graph, count, seed=count), 1e-3)
         assert report.is_met, report
     width, height = graph.codec.input_size
-    keypoints, scores, _ = OnnxPoseModel(tmp_path / 'model.onnx').run_crops(np.zeros((0, height, width, 3), np.uint8))
-    assert keypoints.shape == (0, JOINTS, graph.codec.dim)
-    assert scores.shape == (0, JOINTS)
+    nothing = OnnxPoseModel(tmp_path / 'model.onnx').run_crops(np.zeros((0, height, width, 3), np.uint8))
+    assert nothing.keypoints.shape == (0, JOINTS, graph.codec.dim)
+    assert nothing.scores.shape == (0, JOINTS)
+    assert nothing.covariances.shape == (0, JOINTS, graph.codec.dim, graph.codec.dim)
 
 
 @pytest.mark.parametrize('name', ['DARK', 'shift', 'soft-argmax', 'soft-argmax of volumes', 'RLE'])
 def test_program_of_torch_export(mmpose_scope, name):
-    graph = PoseGraph(estimator(name), flip=True)
+    graph = PoseGraph(estimator(name), flip=True, covariances=True)
     program = export_program(graph).module()
     for count in (1, 3, 32):
         crops = torch.from_numpy(crops_of(graph, count))
@@ -198,6 +205,9 @@ def test_differences_are_found(mmpose_scope, tmp_path):
     report = compare_with_torch(graph, tmp_path / 'model.onnx', crops_of(graph, 2), 1e-3)
     assert not report.is_met
     assert report.pixels == pytest.approx(0.01 * max(INPUT), rel=1e-3)
+    other = PoseGraph(estimator('RLE'), covariances=True)
+    with pytest.raises(ValueError, match="'path' must be an export of this model, got an output of torch"):
+        compare_with_torch(other, tmp_path / 'model.onnx', crops_of(graph, 2), 1e-3)
     assert 'MISSED' in str(report)
 
 
@@ -221,15 +231,27 @@ def test_heads_of_mmpose_are_refused_with_a_way_out(mmpose_scope):
 
 def test_exported_model_predicts_what_torch_predicts(trained, tmp_path):
     """From images and boxes on: crops, graph and the way back into the image."""
-    report = export_model(*trained, tmp_path / 'model.onnx')
+    joints = TorchPoseModel(*trained).skeleton.joint_names
+    curve = Curve(np.array([-1.0, 2.0]), np.array([0.1, 0.9]))
+    scale = CovarianceScale(
+        'gaussian', (), 1.0, np.linspace(0.5, 2, len(joints)), np.array([0.5]), np.ones(1), np.ones((1, len(joints)))
+    )
+    calibration = Calibration(joints, curve, curve, curve, curve, 'joints', scale)
+    (tmp_path / 'calibration.json').write_text(json.dumps(calibration.to_dict()))
+    options = dict(calibration=tmp_path / 'calibration.json')
+    report = export_model(*trained, tmp_path / 'model.onnx', covariances=True, **options)
     assert report.is_met
     assert report.crops == 4  # the test data of the config
     images = [np.random.default_rng(seed).integers(0, 256, (120 + seed, 160, 3), dtype=np.uint8) for seed in range(3)]
     ours = predict(images, weights=tmp_path / 'model.onnx')
-    torchs = predict(images, *trained, flip=False)
+    torchs = predict(images, *trained, flip=False, covariances=True, **options)
     for first, second in zip(ours.frames, torchs.frames, strict=True):
         np.testing.assert_allclose(first.people.keypoints, second.people.keypoints, atol=1e-2)
         np.testing.assert_allclose(first.people.scores, second.people.scores, rtol=1e-4)
+        np.testing.assert_allclose(first.people.person_scores, second.people.person_scores, rtol=1e-4)
+        np.testing.assert_allclose(first.people.covariances, second.people.covariances, rtol=0.02)
+    with pytest.raises(ValueError, match="'calibration' must be None with an exported model"):
+        predict(images, weights=tmp_path / 'model.onnx', **options)
 
 
 def test_without_test_data_the_comparison_is_on_noise_and_says_so(trained, tmp_path):

@@ -53,6 +53,28 @@ def test_people_are_those_of_mmpose(trained, images, box_file):
     assert people.box_scores.tolist() == pytest.approx([0.9, 0.9])
 
 
+def test_covariances_are_those_of_mmposes_way(trained, images, box_file, tmp_path):
+    """The option of the function and the one of the config; in the files and in a resumed run."""
+    result = predict(images, *trained, boxes=box_file, covariances=True, out_dir=tmp_path / 'out')
+    config = Config.fromfile(trained[0])
+    config.model.test_cfg.output_covariances = True
+    model = init_model(config, trained[1], device='cpu')
+    expected = inference_topdown(model, str(images / '000000000007.png'), np.array(BOXES, np.float32))
+    people = result.frames[0].people
+    for person, sample in enumerate(expected):
+        np.testing.assert_allclose(
+            people.covariances[person], sample.pred_instances.keypoint_covariances[0], rtol=1e-3, atol=1e-4
+        )
+    written = json.loads((tmp_path / 'out' / 'results.json').read_text())
+    np.testing.assert_allclose(written[1]['keypoint_covariances'], people.covariances[1], atol=1e-3)
+    resumed = predict(images, *trained, boxes=box_file, covariances=True, out_dir=tmp_path / 'out', resume=True)
+    assert resumed.predicted == 0
+    np.testing.assert_allclose(resumed.frames[0].people.covariances, people.covariances, rtol=1e-6)
+    plain = predict(images, *trained, boxes=box_file)
+    assert plain.frames[0].people.covariances is None
+    np.testing.assert_array_equal(plain.frames[0].people.keypoints, people.keypoints)
+
+
 def test_every_image_has_its_entry_and_problems_are_named(trained, images, box_file):
     result = predict(images, *trained, boxes=box_file)
     assert [len(frame.people) for frame in result.frames] == [2, 0, 0, 1]

@@ -53,6 +53,23 @@ def test_spread_is_drawn_as_an_ellipse():
     assert not (changed(people, sigmas=False) & ~changed(people_at([[60, 50]] * 3))).any()
 
 
+def test_covariance_is_drawn_as_a_rotated_ellipse():
+    """From upper left to lower right, because y points down."""
+    covariance = np.array([[[[250, 150], [150, 250]]] * 3], np.float32)  # 20 and 10 pixels on the diagonals
+    drawn = changed(people_at([[60, 50]] * 3, covariances=covariance, sigmas=np.full((1, 3, 2), 40, np.float32)))
+    rows, columns = np.nonzero(drawn)
+    along, across = (columns - 60 + rows - 50) / 2**0.5, (columns - 60 - rows + 50) / 2**0.5
+    assert np.abs(along).max() == pytest.approx(20, abs=2)
+    assert np.abs(across).max() == pytest.approx(10, abs=2)
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -4.0, 1e30, 0.0])
+def test_covariances_that_are_none_do_no_harm(value):
+    covariance = np.full((1, 3, 2, 2), value, np.float32)
+    drawn = changed(people_at([[30, 30], [70, 30], [50, 60]], covariances=covariance))
+    assert drawn[60, 50]
+
+
 @pytest.mark.parametrize('far', [-30.0, 150.0, 1e4, 1e9, np.inf, np.nan])
 def test_joints_beyond_the_border_do_not_change_the_size(far):
     drawn = changed(people_at([[far, 30], [70, far], [50, 60]]))

@@ -1,5 +1,7 @@
 """People in the forms of other programs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,18 @@ def test_coco(people):
     np.testing.assert_allclose(triples[:, 2], people.scores[0], atol=1e-3)
     np.testing.assert_allclose(entry['keypoint_depths'], people.keypoints[0, :, 2], atol=1e-3)
     np.testing.assert_allclose(entry['keypoint_sigmas'], people.sigmas[0], atol=1e-3)
+
+
+def test_covariances(people):
+    """They take the place of sigmas where one ellipse is asked for."""
+    factor = np.random.default_rng(1).normal(size=(2, 3, 3, 3)).astype(np.float32)
+    people = replace(people, covariances=factor @ factor.swapaxes(-1, -2))
+    entry = people.to_coco(image_id=8)[1]
+    np.testing.assert_allclose(entry['keypoint_covariances'], people.covariances[1], atol=1e-3)
+    assert 'keypoint_sigmas' in entry
+    assert np.array_equal(people.select(np.array([1])).covariances, people.covariances[1:])
+    pytest.importorskip('supervision')
+    assert np.array_equal(people.to_supervision().data['covariance'], people.covariances[..., :2, :2])
 
 
 def test_supervision(people):

@@ -4,6 +4,7 @@ import torch
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from torch import Tensor, nn
 
+from mmpose_ext.codecs import Keypoints
 from mmpose_ext.models.heads import BaseHead
 from mmpose_ext.models.utils import normalization
 
@@ -16,6 +17,10 @@ class PoseGraph(nn.Module):
     Args:
         model: A top-down estimator with a head of this package.
         flip: Whether to average with the mirrored crops, as the flip test does.
+        covariances: Whether the covariance of each keypoint is an output, too.
+
+    Attributes:
+        output_names: Names of what :meth:`forward` returns.
 
     Raises:
         ValueError: If the head is not one of this package, or has no codec.
@@ -24,7 +29,7 @@ class PoseGraph(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: TopdownPoseEstimator, flip: bool = False) -> None:
+    def __init__(self, model: TopdownPoseEstimator, flip: bool = False, covariances: bool = False) -> None:
         super().__init__()
         if not isinstance(model.head, BaseHead):
             raise ValueError(
@@ -35,20 +40,18 @@ class PoseGraph(nn.Module):
         self.network = model.eval()
         self.flip = flip
         self.flip_indices = [int(index) for index in model.dataset_meta['flip_indices']]
-        self.test_cfg = dict(model.test_cfg or {})
+        self.test_cfg = dict(model.test_cfg or {}, output_covariances=covariances)
         mean, std, self.swaps_channels = normalization(model.data_preprocessor)
         device = next(model.parameters()).device
         for name, values in dict(mean=mean, std=std).items():
             buffer = torch.tensor(values.tolist(), dtype=torch.float32, device=device).view(1, 3, 1, 1)
             self.register_buffer(name, buffer, persistent=False)
-
-    @property
-    def output_names(self) -> list[str]:
-        """Names of what :meth:`forward` returns."""
+        # a pass before any export: heads compute constants of the model in their first one
         width, height = self.codec.input_size
         with torch.no_grad():
-            found = self(torch.zeros(1, 3, height, width, dtype=torch.uint8, device=self.mean.device))
-        return ['keypoints', 'scores', 'sigmas'][: len(found)]
+            found = self._decoded(torch.zeros(1, 3, height, width, dtype=torch.uint8, device=device))
+        names = dict(points='keypoints')
+        self.output_names = [names.get(name, name) for name, value in found._asdict().items() if value is not None]
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         """Keypoints of crops.
@@ -58,8 +61,11 @@ class PoseGraph(nn.Module):
 
         Returns:
             Keypoints (B, K, D) in input pixels (and millimeters), scores (B, K) and, of models that predict them,
-            sigmas (B, K, D), float32.
+            sigmas (B, K, D) and covariances (B, K, D, D), float32.
         """
+        return tuple(tensor.float() for tensor in self._decoded(crops) if tensor is not None)
+
+    def _decoded(self, crops: Tensor) -> Keypoints:
         images = crops.float()
         if self.swaps_channels:
             images = images.flip(1)
@@ -67,8 +73,7 @@ class PoseGraph(nn.Module):
         head = self.network.head
         outputs = head.forward(self.network.extract_feat(images))
         flipped = head.forward(self.network.extract_feat(images.flip(-1))) if self.flip else None
-        found = head.decode_outputs(outputs, flipped, self.flip_indices, self.test_cfg)
-        return tuple(tensor.float() for tensor in found if tensor is not None)
+        return head.decode_outputs(outputs, flipped, self.flip_indices, self.test_cfg)
 
 
 def sample_crops(graph: PoseGraph, count: int = 2) -> Tensor:

@@ -12,6 +12,7 @@ from mmengine.registry import DefaultScope
 from mmpose_ext.apis.predict.box_files import BoxFile
 from mmpose_ext.apis.predict.pose_model import build_model
 from mmpose_ext.registry import DATASETS
+from mmpose_ext.runtime.calibration import read_calibration
 from mmpose_ext.runtime.crops import CropSettings, boxes_to_regions, crop_person, usable_boxes, whole_image
 from mmpose_ext.runtime.sources import Source, open_source
 
@@ -31,6 +32,8 @@ def export_model(
     *,
     flip: bool = False,
     fp16: bool = False,
+    covariances: bool = False,
+    calibration: str | Path | None = None,
     images: Source | None = None,
     boxes: str | Path | None = None,
     tolerance: float | None = None,
@@ -38,8 +41,9 @@ def export_model(
     """Export a model as an ONNX file, and compare it with torch on crops of people.
 
     The graph takes crops (B, 3, h, w) uint8 in BGR, with any B, and returns ``keypoints`` (B, K, D) in input pixels
-    (and millimeters), ``scores`` (B, K) and, of models that predict them, ``sigmas`` (B, K, D). What a runtime has to
-    know beside that is in the metadata of the file; :class:`mmpose_ext.runtime.OnnxPoseModel` reads it.
+    (and millimeters), ``scores`` (B, K) and, of models that predict them, ``sigmas`` (B, K, D); with
+    ``covariances`` also these, (B, K, D, D). What a runtime has to know beside that is in the metadata of the file;
+    :class:`mmpose_ext.runtime.OnnxPoseModel` reads it.
 
     Args:
         model: Config, or its name below ``configs/``.
@@ -47,6 +51,9 @@ def export_model(
         out: The ``.onnx`` file.
         flip: Whether the graph averages with the mirrored crops, which takes twice as long.
         fp16: Whether weights and activations of the network have 16 bits; keypoints are decoded in 32.
+        covariances: Whether the covariance of each keypoint is an output, too.
+        calibration: File of ``tools/calibrate.py`` for this checkpoint. It goes into the metadata of the file, and
+            :class:`mmpose_ext.runtime.OnnxPoseModel` applies it to people; the outputs of the graph stay as they are.
         images: Images to compare on; default the people of the config's test data, or noise where these are missing.
         boxes: Boxes of the people on ``images``, see :class:`~mmpose_ext.apis.predict.box_files.BoxFile`; default one
             person fills each image.
@@ -63,8 +70,10 @@ def export_model(
         raise ValueError(f"'boxes' must be None without 'images', got {str(boxes)!r}")
     estimator = build_model(model, weights)
     config = estimator.cfg
-    graph = PoseGraph(estimator, flip)
+    graph = PoseGraph(estimator, flip, covariances)
     settings = graph_settings(graph, config)
+    if calibration is not None:
+        settings['calibration'] = read_calibration(calibration).to_dict()
     width, height = graph.codec.input_size
     crop = CropSettings((int(width), int(height)), float(str(settings['padding'])), bool(settings['udp']))
     crops = _crops_of_data(config) if images is None else _crops_of_images(images, boxes, crop)

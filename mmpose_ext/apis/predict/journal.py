@@ -137,6 +137,8 @@ def _to_line(entry: FramePeople) -> dict[str, object]:
         scores=people.scores,
         sigmas=people.sigmas,
         track_ids=people.track_ids,
+        covariances=people.covariances,
+        person_scores=people.person_scores,
     )
     return dict(
         index=entry.index,
@@ -165,6 +167,8 @@ def _from_line(line: Mapping) -> FramePeople:
         sigmas=None if line['sigmas'] is None else array('sigmas', count, joints, dim),
         track_ids=None if line['track_ids'] is None else array('track_ids', count).astype(np.int64),
         notes=tuple(line['notes']),
+        person_scores=None if line.get('person_scores') is None else array('person_scores', count),
+        covariances=None if line.get('covariances') is None else array('covariances', count, joints, dim, dim),
     )
     width, height = line['size']
     return FramePeople(line['index'], line['name'], (width, height), people, line['time'], line['problem'])

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
+from mmengine.structures import InstanceData
 from mmpose.apis import init_model
 from mmpose.apis.inference import dataset_meta_from_config
 from mmpose.models.pose_estimators import TopdownPoseEstimator
@@ -15,6 +16,8 @@ from mmpose.structures import PoseDataSample
 
 from mmpose_ext.checkpoint import load_fitting_weights
 from mmpose_ext.config import find_config
+from mmpose_ext.models.heads import BaseHead
+from mmpose_ext.runtime.calibration import read_calibration
 from mmpose_ext.runtime.crops import usable_boxes
 from mmpose_ext.runtime.people import People
 from mmpose_ext.runtime.skeleton import Skeleton
@@ -83,6 +86,8 @@ class TorchPoseModel:
         device: 'auto', 'cpu', 'cuda:0' and so on.
         batch_size: Largest number of people who go through the network at once.
         flip: Whether to average with the mirrored image; None: as the config says.
+        covariances: Whether to predict covariances, too, which needs a head of this package; None: as the config says.
+        calibration: File of ``tools/calibrate.py``, which also needs one; None: as the config says.
 
     Attributes:
         skeleton: Names and links of the joints.
@@ -95,6 +100,8 @@ class TorchPoseModel:
         device: str = 'auto',
         batch_size: int = 32,
         flip: bool | None = None,
+        covariances: bool | None = None,
+        calibration: str | Path | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"'batch_size' must be 1 or more, got {batch_size}")
@@ -102,6 +109,17 @@ class TorchPoseModel:
         prepare_for_cpu(self.model)
         if flip is not None:
             self.model.test_cfg['flip_test'] = flip
+        if covariances is not None:
+            self.model.test_cfg['output_covariances'] = covariances
+        if calibration is not None:
+            read_calibration(calibration)
+            self.model.test_cfg['calibration'] = str(calibration)
+        for name, value in dict(covariances=covariances, calibration=calibration).items():
+            if value and not isinstance(self.model.head, BaseHead):
+                raise ValueError(
+                    f"'{name}' must not be given with a head of MMPose (one of mmpose_ext loads its checkpoints), got "
+                    f'{value} with {type(self.model.head).__name__}'
+                )
         self.model.test_cfg['output_heatmaps'] = False
         self.batch_size = batch_size
         self.skeleton = Skeleton.from_metainfo(self.model.dataset_meta)
@@ -144,16 +162,24 @@ class TorchPoseModel:
         if not samples:
             return People.empty(joints, self._dim, notes)
         found = [sample.pred_instances for sample in samples]
-        has_sigmas = all('keypoint_sigmas' in one for one in found)
         return People(
             boxes=boxes[:, :4],
             box_scores=boxes[:, 4],
             keypoints=np.concatenate([one.keypoints for one in found]).astype(np.float32),
             scores=np.concatenate([one.keypoint_scores for one in found]).astype(np.float32),
-            sigmas=np.concatenate([one.keypoint_sigmas for one in found]).astype(np.float32) if has_sigmas else None,
+            sigmas=_joined(found, 'keypoint_sigmas'),
             notes=notes,
+            covariances=_joined(found, 'keypoint_covariances'),
+            person_scores=_joined(found, 'pose_scores'),
         )
 
     @property
     def _dim(self) -> int:
         return int(getattr(self.model.head.decoder, 'dim', 2))  # codecs of MMPose have no such attribute
+
+
+def _joined(found: Sequence[InstanceData], name: str) -> np.ndarray | None:
+    """A field (N, K, ...) of all people, float32; None unless all have it."""
+    if not all(name in one for one in found):
+        return None
+    return np.concatenate([one[name] for one in found]).astype(np.float32)

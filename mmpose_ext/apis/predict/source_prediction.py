@@ -30,6 +30,8 @@ def predict(
     draw: DrawSettings | None = None,
     track: bool = False,
     flip: bool | None = None,
+    covariances: bool | None = None,
+    calibration: str | Path | None = None,
     batch_size: int = 32,
     device: str = 'auto',
     resume: bool = False,
@@ -54,6 +56,10 @@ def predict(
         draw: How people are drawn into ``out_dir``; None: they are not drawn.
         track: Give the people of a video numbers that stay with them.
         flip: Whether to average with the mirrored image; None: as the config says. An exported model has its own.
+        covariances: Whether to predict the covariance of each joint, too; None: as the config says. An exported model
+            has its own setting.
+        calibration: File of ``tools/calibrate.py`` for this checkpoint, which is applied to scores and covariances;
+            None: as the config says. An exported model has its own.
         batch_size: Largest number of people who go through the network at once.
         device: 'auto' (a GPU where there is one), 'cpu', 'cuda:0' and so on.
         resume: Take over what an earlier run with the same settings into the same folder has done.
@@ -75,11 +81,12 @@ def predict(
     if track and not any(trackers):
         raise ValueError("'track' must be False for still images, got True")
     files = dict(model=model, weights=weights, detector=detector, detector_weights=detector_weights, boxes=boxes)
-    options: dict[str, object] = dict(category=category, box_thr=box_thr, flip=flip, track=track, draw=repr(draw))
+    files['calibration'] = calibration
+    options: dict[str, object] = dict(category=category, box_thr=box_thr, flip=flip, covariances=covariances)
+    options |= dict(track=track, draw=repr(draw))
     finder = _finder(detector, detector_weights, category, boxes, box_thr, device)
-    pose_model = _pose_model(model, weights, device, batch_size, flip)
-    settings = _described(files) | options
-    result = Prediction()
+    pose_model = _pose_model(model, weights, device, batch_size, flip, covariances, calibration)
+    result, settings = Prediction(), _described(files) | options
     for images, tracker, folder in zip(sources, trackers, _folders(out_dir, sources), strict=True):
         result.add(run_prediction(images, pose_model, finder, folder, draw, tracker, resume, progress, settings))
         if result.interrupted:
@@ -116,22 +123,31 @@ def _described(files: Mapping[str, str | Path | None]) -> dict[str, object]:
 
 
 def _pose_model(
-    model: str | Path | None, weights: str | Path | None, device: str, batch_size: int, flip: bool | None
+    model: str | Path | None,
+    weights: str | Path | None,
+    device: str,
+    batch_size: int,
+    flip: bool | None,
+    covariances: bool | None,
+    calibration: str | Path | None,
 ) -> PoseModel:
     if weights is None or not Path(weights).is_file():
         raise ValueError(
             f"'weights' must be a checkpoint or an exported model, got {None if weights is None else str(weights)!r}"
         )
     if Path(weights).suffix.lower() == '.onnx':
-        if flip is not None:
-            raise ValueError(f"'flip' must be None with an exported model, which has its own setting, got {flip}")
+        for name, value in dict(flip=flip, covariances=covariances, calibration=calibration).items():
+            if value is not None:
+                raise ValueError(
+                    f"'{name}' must be None with an exported model, which has its own setting, got {value}"
+                )
         from mmpose_ext.runtime.onnx_model import OnnxPoseModel  # needs the extra 'export', which torch's models do not
 
         providers = None if device in ('auto', 'cpu') else ['CUDAExecutionProvider', 'CPUExecutionProvider']
         return OnnxPoseModel(weights, batch_size, providers=providers)
     if model is None:
         raise ValueError(f"'model' must be the config of the checkpoint {weights}, got None")
-    return TorchPoseModel(model, weights, device, batch_size, flip)
+    return TorchPoseModel(model, weights, device, batch_size, flip, covariances, calibration)
 
 
 def _finder(

@@ -16,6 +16,7 @@ from mmpose_ext.functional import normalized_to_input, pck
 from mmpose_ext.models.utils import Targets, average_maps, gather_targets, needed_targets
 from mmpose_ext.registry import KEYPOINT_CODECS
 
+from .instances import calibrate_instances, to_instances
 from .step import AdjustTargets, Features, HeadStep, OutputT, RawT, Samples, StageMaps, TargetT
 
 __all__ = ['BaseHead']
@@ -168,6 +169,14 @@ class BaseHead(MMPoseHead, Generic[RawT, OutputT, TargetT]):
         """What the codec decodes: the outputs themselves unless overridden."""
         return cast(Encoded, outputs)
 
+    def with_covariances(self, encoded: Encoded, outputs: RawT) -> Encoded:
+        """What :meth:`codec_inputs` gave, with covariances in normalized coordinates where the head computes them.
+
+        Unchanged unless overridden: the codec then computes them from maps. It is called with
+        ``test_cfg.output_covariances`` alone.
+        """
+        return encoded
+
     def average_flip(
         self, encoded: Encoded, flipped: Encoded, flip_indices: Sequence[int], test_cfg: ConfigType
     ) -> Encoded:
@@ -193,16 +202,25 @@ class BaseHead(MMPoseHead, Generic[RawT, OutputT, TargetT]):
             outputs: What :meth:`forward` returns.
             flipped: The same for the mirrored images, for the flip test; None: no flip test.
             flip_indices: For each joint the joint that it becomes in the mirror.
-            test_cfg: Options of the flip test: ``flip_mode``, ``shift_heatmap`` and ``shift_coords``.
+            test_cfg: ``output_covariances`` (default False), and options of the flip test: ``flip_mode``,
+                ``shift_heatmap`` and ``shift_coords``.
             normalized: Whether to return normalized coordinates; False: input pixels and millimeters.
 
         Returns:
-            Points (B, K, D), scores (B, K) and, of heads that predict them, sigmas (B, K, D).
+            Points (B, K, D), scores (B, K) and, of heads that predict them, sigmas (B, K, D); with
+            ``output_covariances`` also covariances (B, K, D, D).
         """
-        encoded = self.codec_inputs(outputs)
-        if flipped is not None:
-            encoded = self.average_flip(encoded, self.codec_inputs(flipped), flip_indices, test_cfg or {})
-        return self.codec.decode_tensors(encoded, normalized)
+        test_cfg = test_cfg or {}
+        spread = test_cfg.get('output_covariances', False)
+        encoded, *mirrored = [
+            self.with_covariances(self.codec_inputs(view), view) if spread else self.codec_inputs(view)
+            for view in (outputs, flipped)
+            if view is not None
+        ]
+        if mirrored:
+            encoded = self.average_flip(encoded, mirrored[0], flip_indices, test_cfg)
+        found = self.codec.decode_tensors(encoded, normalized)
+        return found._replace(covariances=self.codec.covariances(encoded, normalized)) if spread else found
 
     def predict(
         self,
@@ -216,40 +234,32 @@ class BaseHead(MMPoseHead, Generic[RawT, OutputT, TargetT]):
             feats: Multi-scale features, each (B, C, h, w); for the flip test a list of two such, the second of the
                 mirrored images.
             batch_data_samples: B samples of one person each.
-            test_cfg: ``flip_test`` (with ``flip_mode``, ``shift_heatmap`` and ``shift_coords``), ``output_heatmaps``.
+            test_cfg: ``flip_test`` (with ``flip_mode``, ``shift_heatmap`` and ``shift_coords``), ``output_heatmaps``,
+                ``output_covariances``, ``calibration`` (file of ``tools/calibrate.py``).
 
         Returns:
             For each image ``keypoints`` (1, K, D) in input pixels and millimeters, ``keypoint_scores`` (1, K) and, of
-            heads that predict them, ``keypoint_sigmas`` (1, K, D); with ``output_heatmaps`` the maps, too.
+            heads that predict them, ``keypoint_sigmas`` (1, K, D); with ``output_covariances``
+            ``keypoint_covariances`` (1, K, D, D), with ``output_heatmaps`` the maps, too.
 
-            MMPose's estimator moves keypoints from the crop to the image, and knows nothing of sigmas. Sigmas on x and
-            y are therefore in pixels of the image already, unless a sample has no ``input_scale``.
+            MMPose's estimator moves keypoints from the crop to the image, and knows nothing of sigmas and covariances.
+            These are therefore in pixels of the image already on x and y, unless a sample has no ``input_scale``.
+
+            With ``calibration`` the scores are the expected OKS of the joints, covariances are the scale of the family
+            of errors that was fitted, and ``pose_scores`` (1,) is the expected OKS of the person.
         """
         test_cfg = test_cfg or {}
         outputs, *flipped = [self.forward(view) for view in self._views(feats, test_cfg)]
         flip_indices = batch_data_samples[0].metainfo['flip_indices'] if flipped else []
         found = self.decode_outputs(outputs, flipped[0] if flipped else None, flip_indices, test_cfg)
-        predictions = self._instances(found, batch_data_samples)
+        predictions = to_instances(found, batch_data_samples, self.codec.input_size)
+        if test_cfg.get('calibration') is not None:
+            calibrate_instances(predictions, test_cfg['calibration'])
         if not test_cfg.get('output_heatmaps', False):
             return predictions
         maps, *flipped_maps = [self.heatmaps(output).detach() for output in (outputs, *flipped)]
         maps = average_maps(maps, flipped_maps[0], flip_indices, test_cfg) if flipped_maps else maps
         return predictions, [PixelData(heatmaps=person) for person in maps]
-
-    def _instances(self, found: Keypoints, samples: Samples) -> list[InstanceData]:
-        """Keypoints of a batch in MMPose's form."""
-        points, scores, sigmas = found.numpy()
-        predictions = [
-            InstanceData(keypoints=one, keypoint_scores=score) for one, score in zip(points, scores, strict=True)
-        ]
-        if sigmas is None:
-            return predictions
-        for prediction, lengths, sample in zip(predictions, sigmas, samples, strict=True):
-            if 'input_scale' in sample.metainfo:
-                # lengths need the scale of the crop alone
-                lengths[..., :2] = lengths[..., :2] * (sample.metainfo['input_scale'] / self.codec.input_size)
-            prediction.keypoint_sigmas = lengths
-        return predictions
 
     @staticmethod
     def _views(feats: Features | list[Features], test_cfg: ConfigType) -> list[Features]:

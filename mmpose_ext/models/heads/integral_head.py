@@ -14,6 +14,9 @@ from mmpose_ext.functional import (
     check_positive,
     find_peaks,
     heatmap_to_normalized,
+    normalized_to_heatmap,
+    scale_covariances,
+    second_moments,
     soft_argmax,
     soft_argmax_scores,
     spatial_softmax,
@@ -133,6 +136,16 @@ class SoftArgmaxHead(MapHead[MapOutputs]):
             return self.activate(outputs)
         points, scores = soft_argmax_scores(outputs, self.beta, self.score, self.score_radius, self.debias)
         return Keypoints(normalized_cells(points, outputs), scores)
+
+    @torch.no_grad()
+    def with_covariances(self, encoded: Encoded, outputs: Tensor) -> Encoded:
+        """With the second moments of the probabilities about the expectation; maps of maxima as they are."""
+        if not isinstance(encoded, Keypoints):
+            return encoded
+        size = [*reversed(outputs.shape[2:])]
+        points = normalized_to_heatmap(encoded.points, size)
+        moments = second_moments(spatial_softmax(outputs, self.beta), points)
+        return encoded._replace(covariances=scale_covariances(moments, [1 / side for side in size]))
 
     def average_flip(
         self, encoded: Encoded, flipped: Encoded, flip_indices: Sequence[int], test_cfg: ConfigType

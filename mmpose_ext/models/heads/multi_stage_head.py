@@ -165,6 +165,10 @@ class MultiStageHead(BaseHead[tuple[Tensor, ...], dict[int, StageOutput], list[T
         """What the last stage's codec decodes of the last maps."""
         return self._last.codec_inputs(outputs[-1])
 
+    def with_covariances(self, encoded: Encoded, outputs: tuple[Tensor, ...]) -> Encoded:
+        """With the covariances that the last stage's head computes, if it does."""
+        return self._last.with_covariances(encoded, outputs[-1])
+
     def average_flip(
         self, encoded: Encoded, flipped: Encoded, flip_indices: Sequence[int], test_cfg: ConfigType
     ) -> Encoded:

@@ -8,7 +8,7 @@ from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
 from mmpose_ext.codecs import Encoded, Keypoints
-from mmpose_ext.functional import check_choice
+from mmpose_ext.functional import check_choice, scale_covariances
 from mmpose_ext.models.utils import Targets, average_keypoints, axis_weights, mask_joints, needed_targets
 from mmpose_ext.registry import MODELS
 
@@ -86,6 +86,18 @@ class RegressionHead(BaseHead[Tensor, Tensor, Targets]):
         """Points with a score of 1: coordinates tell no confidence."""
         points = outputs.float()
         return Keypoints(points, torch.ones_like(points[..., 0]))
+
+    def with_covariances(self, encoded: Encoded, outputs: Tensor) -> Keypoints:
+        """With the same covariance for every joint, because coordinates tell no spread.
+
+        It is 1 square pixel of the input on x and y, and on depth as much for a box that is as deep as the input is
+        wide. ``tools/calibrate.py`` measures by how much errors are larger.
+        """
+        keypoints = cast(Keypoints, encoded)
+        width, height = self.codec.input_size
+        sides = [1 / width, 1 / height, 1 / width][: self.dim]
+        same = scale_covariances(torch.eye(self.dim, device=keypoints.points.device), sides)
+        return keypoints._replace(covariances=same.expand(*keypoints.points.shape, self.dim))
 
     def average_flip(
         self, encoded: Encoded, flipped: Encoded, flip_indices: Sequence[int], test_cfg: ConfigType

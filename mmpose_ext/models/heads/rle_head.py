@@ -7,11 +7,13 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
+from mmpose.models.losses import RLELoss as MMPoseRLELoss
 from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
 from mmpose_ext.codecs import Encoded, Keypoints
 from mmpose_ext.functional import check_choice, upcast
+from mmpose_ext.models.layers import RealNVP
 from mmpose_ext.models.losses import RLELoss
 from mmpose_ext.models.utils import Targets, average_keypoints, axis_weights, mask_joints, needed_targets
 from mmpose_ext.registry import MODELS
@@ -25,6 +27,8 @@ __all__ = ['FLOWS_3D', 'LikelihoodHead', 'RLEHead']
 
 # for ``RLELoss``: a flow for joints with depth and one for joints without, as in the official implementation
 FLOWS_3D = MappingProxyType({'flow': {'type': 'RealNVP', 'dim': 3}, 'flow_2d': {'type': 'RealNVP', 'dim': 2}})
+
+_MIN_SIGMA = 1e-6  # normalized; the square of a smaller one would hardly be a number of 32 bits
 
 
 class LikelihoodHead(BaseHead[Tensor, Tensor, Targets]):
@@ -41,6 +45,7 @@ class LikelihoodHead(BaseHead[Tensor, Tensor, Targets]):
         self.check_axes('dim', dim)
         self.num_joints = num_joints
         self.dim = dim
+        self._moments: list[list[float]] | None = None
 
     def add_loss(self, in_channels: int, channels: int, loss: OptConfigType) -> None:
         """Add the fully connected layer, of ``channels`` for each joint, and the loss with its flow."""
@@ -93,6 +98,43 @@ class LikelihoodHead(BaseHead[Tensor, Tensor, Targets]):
         points = self.loss_module.coordinates(points) if isinstance(self.loss_module, RLELoss) else points
         return Keypoints(points, 1 - sigmas.mean(-1), sigmas)
 
+    def with_covariances(self, encoded: Encoded, outputs: Tensor) -> Keypoints:
+        """With covariances by the sigmas and by the second moments of what the trained density says of the errors."""
+        keypoints, moments = cast(Keypoints, encoded), self._moments_of_errors()
+        points, raw = outputs.float().split(self.dim, -1)
+        sigmas = raw.sigmoid().clamp(min=_MIN_SIGMA).unbind(-1)
+        rows = [torch.stack([a * b * moments[i][j] for j, b in enumerate(sigmas)], -1) for i, a in enumerate(sigmas)]
+        covariances = torch.stack(rows, -2)
+        if isinstance(self.loss_module, RLELoss):
+            covariances = self.loss_module.coordinate_covariances(points, covariances)
+        return keypoints._replace(covariances=covariances)
+
+    def _moments_of_errors(self) -> list[list[float]]:
+        """Second moments (D, D) of standardized errors; computed once, until weights are trained or loaded."""
+        if self._moments is None:
+            loss = self.loss_module
+            if isinstance(loss, MMPoseRLELoss):
+                # the flows of MMPose have one direction only; those of this package have the same parameters
+                flow = RealNVP(self.dim)
+                flow.load_state_dict(loss.flow_model.state_dict())
+                self._moments = flow.second_moments()
+            elif isinstance(loss, RLELoss):
+                self._moments = loss.error_moments(self.dim)
+            else:
+                self._moments = torch.eye(self.dim).tolist()
+        return self._moments
+
+    def train(self, mode: bool = True) -> 'LikelihoodHead':
+        """Switch to training or, with ``mode=False``, to evaluation."""
+        if mode:
+            self._moments = None
+        super().train(mode)
+        return self
+
+    def _load_from_state_dict(self, *args: object) -> None:
+        self._moments = None
+        super()._load_from_state_dict(*args)
+
     def average_flip(
         self, encoded: Encoded, flipped: Encoded, flip_indices: Sequence[int], test_cfg: ConfigType
     ) -> Keypoints:
@@ -115,7 +157,8 @@ class RLEHead(LikelihoodHead):
     checkpoints load. The pooling is part of the head; features that a ``neck`` has pooled already are taken as well.
 
     Sigmas are those of the network: the flow reshapes the error in units of them, so that they are proportional to the
-    spread rather than equal to it. In the basic design they are in the flow's latent space.
+    spread rather than equal to it. In the basic design they are in the flow's latent space. The covariances of
+    ``test_cfg.output_covariances`` are in image pixels: sigmas times the second moments of the flow's density.
 
     Args:
         in_channels: Channels of the last feature map.

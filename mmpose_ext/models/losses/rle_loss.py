@@ -177,6 +177,42 @@ class RLELoss(WeightedLoss):
             return pred
         return self.flow_model.inverse(pred)[0]
 
+    def error_moments(self, dim: int) -> list[list[float]]:
+        """Second moments (D, D) of standardized errors, to which predicted sigmas are the unit.
+
+        With a flow they are those of its density G, see :meth:`~mmpose_ext.models.layers.Flow.second_moments`. Not
+        those of Q times G: without the paper's ``log s``, the gradient of the flow's weights is that of ``-log G``
+        alone, so that G learns the density of the errors whatever Q is. Without a flow they are those of Q; in the
+        basic design, too, but there in the latent space of the flow.
+
+        Args:
+            dim: Number of axes D.
+        """
+        if self.flow_model is not None and self.reparameterized:
+            return self.flow_model.second_moments()
+        exact = 1.0 if self.q_distribution == 'gaussian' else 2.0
+        variance = 4.0 if (self.q_distribution, self.laplace_density) == ('laplace', 'official') else exact
+        return [[variance * (i == j) for j in range(dim)] for i in range(dim)]
+
+    def coordinate_covariances(self, pred: Tensor, covariances: Tensor) -> Tensor:
+        """Covariances (..., D, D) of :meth:`coordinates` for those of predicted means.
+
+        They are the covariances themselves, except in the basic design: there 2 * D points at a distance of
+        ``sqrt(D * variance)`` on both sides of the mean, on each axis, pass through the flow.
+
+        Args:
+            pred: Means (..., D).
+            covariances: (..., D, D), in the basic design diagonal.
+        """
+        if self.flow_model is None or self.reparameterized:
+            return covariances
+        dim = pred.shape[-1]
+        steps = (dim * covariances).sqrt() * torch.eye(dim, dtype=covariances.dtype, device=covariances.device)
+        middle = self.coordinates(pred)
+        moved = [self.coordinates(pred[..., None, :] + sign * steps) - middle[..., None, :] for sign in (-1, 1)]
+        errors = torch.cat(moved, -2)
+        return (errors[..., :, None] * errors[..., None, :]).mean(-3)
+
     def _weights(self, target: Tensor, target_weight: Tensor | None) -> tuple[Tensor, Tensor]:
         """Weights (B, K, 1 or D), 0 where nothing can be learned, and a mask of those that are above 0."""
         counted = _has_label(target)

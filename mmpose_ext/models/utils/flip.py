@@ -8,7 +8,7 @@ from mmpose.utils.typing import ConfigType
 from torch import Tensor
 
 from mmpose_ext.codecs import Keypoints
-from mmpose_ext.functional import check_shape
+from mmpose_ext.functional import check_shape, mixture_covariances, scale_covariances
 
 __all__ = ['average_keypoints', 'average_maps', 'average_points', 'average_scores']
 
@@ -68,15 +68,21 @@ def average_scores(scores: Tensor, flipped: Tensor, flip_indices: Sequence[int])
 def average_keypoints(
     keypoints: Keypoints, flipped: Keypoints, flip_indices: Sequence[int], width: int, shift_coords: bool = True
 ) -> Keypoints:
-    """Mean of normalized keypoints of an image and of its mirror image: points, scores and sigmas.
+    """Mean of normalized keypoints of an image and of its mirror image: points, scores, sigmas and covariances.
 
-    Arguments are those of :func:`average_points`.
+    Covariances become those of the mixture of both, see :func:`mmpose_ext.functional.mixture_covariances`. Arguments
+    are those of :func:`average_points`.
     """
     sigmas = None
     if keypoints.sigmas is not None and flipped.sigmas is not None:
         sigmas = average_scores(keypoints.sigmas, flipped.sigmas, flip_indices)
-    return Keypoints(
-        average_points(keypoints.points, flipped.points, flip_indices, width, shift_coords),
-        average_scores(keypoints.scores, flipped.scores, flip_indices),
-        sigmas,
-    )
+    points = average_points(keypoints.points, flipped.points, flip_indices, width, shift_coords)
+    covariances = None
+    if keypoints.covariances is not None and flipped.covariances is not None:
+        mirror = (-1.0, *(1.0,) * (points.shape[-1] - 1))
+        mirrored = scale_covariances(flipped.covariances[:, list(flip_indices)], mirror)
+        # of two points with this mean: the first one, and the one as far away on the other side
+        covariances = mixture_covariances(
+            keypoints.covariances, mirrored, keypoints.points, 2 * points - keypoints.points
+        )
+    return Keypoints(points, average_scores(keypoints.scores, flipped.scores, flip_indices), sigmas, covariances)
