@@ -48,7 +48,7 @@ def test_the_right_family_and_scale_are_found(family):
         assert scale.shape[0] == pytest.approx(2.5, rel=0.2)
     if family == 'mixture':
         assert scale.shape == pytest.approx((0.2, 40), rel=0.2)
-    others = known_lengths(family, seed=5) / np.sqrt(scale.joint_scales)
+    others = known_lengths(family, 8000, seed=5) / np.sqrt(scale.joint_scales)
     for radius, level in zip(scale.radii, scale.levels, strict=True):
         assert (others <= radius).mean() == pytest.approx(level, abs=0.02)
 
