@@ -1,5 +1,7 @@
 """Fixtures of all tests: fixed seeds, MMPose's default scope, reference data beside the repository."""
 
+import ast
+import functools
 import os
 import sys
 from collections import OrderedDict
@@ -32,6 +34,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if 'cuda' in item.keywords:
             item.add_marker(pytest.mark.skip(reason='needs a CUDA device'))
+
+
+@functools.cache
+def _formatted(text: str, options: str, format_code: Callable[..., tuple[str, bool]]) -> tuple[str, bool]:
+    return format_code(text, **ast.literal_eval(options))
+
+
+@pytest.fixture(autouse=True, scope='session')
+def _a_config_is_formatted_once() -> Iterator[None]:
+    """MMEngine formats a config's text for each log and each checkpoint, which takes half of a tiny training."""
+    module = sys.modules['mmengine.config.config']
+    format_code = module.FormatCode
+    module.FormatCode = lambda text, **options: _formatted(text, repr(options), format_code)
+    yield
+    module.FormatCode = format_code
 
 
 @pytest.fixture(autouse=True)
