@@ -54,6 +54,9 @@ def parse_args() -> argparse.Namespace:
     report.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='those of the run')
     report.add_argument('--out', type=Path, default=Path('docs/results'), help='folder (default: %(default)s)')
     report.add_argument('--no-speed', action='store_true', help='do not measure images/s')
+    report.add_argument(
+        '--no-images', action='store_true', help='do not draw people, whose photographs may not be shown'
+    )
     report.add_argument('--pages-only', action='store_true', help='from the json files of --out, without any run')
     readme = actions.add_parser('readme', help='write the tables of results into the READMEs of configs/*')
     readme.add_argument('--check', action='store_true', help='only tell which READMEs are not up to date')
@@ -80,8 +83,13 @@ def report(args: argparse.Namespace) -> int:
         options = ['--data', args.data, '--seeds', str(args.seeds)]
         if args.cfg_options:
             options += ['--cfg-options', *(f'{key}={value}' for key, value in args.cfg_options.items())]
-        commands = [shlex.join(['python', 'tools/ablation.py', action, name, *options]) for action in ('run', 'report')]
-        path = report_table(plan, args.out, ROOT, args.cfg_options, commands, not args.no_speed)
+        drawn = ['--no-images'] if args.no_images else []
+        commands = [
+            shlex.join(['python', 'tools/ablation.py', action, name, *options, *more])
+            for action, more in (('run', []), ('report', drawn))
+        ]
+        people = 0 if args.no_images else 3
+        path = report_table(plan, args.out, ROOT, args.cfg_options, commands, not args.no_speed, people)
         print(path or f'{name}: nothing was run in {args.work_dir}; the earlier results in {args.out} stay', flush=True)
     print(*render_pages(args.out), sep='\n')
     return 0

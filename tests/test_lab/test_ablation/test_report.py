@@ -436,6 +436,7 @@ def test_tool_reports_a_table_of_a_file(tmp_path):
         '--seeds',
         '2',
         '--no-speed',
+        '--no-images',
         '--out',
         tmp_path / 'out',
     ]
@@ -445,6 +446,8 @@ def test_tool_reports_a_table_of_a_file(tmp_path):
     assert result.returncode == 0, result.stderr
     found = json.loads((tmp_path / 'out' / 'mine_synthetic.json').read_text())
     assert found['commands'][0] == f'python tools/ablation.py run {table} --data synthetic --seeds 2'
+    assert found['commands'][1].endswith(f'report {table} --data synthetic --seeds 2 --no-images')
+    assert found['images'] is None
     assert [row['status'] for row in found['rows']] == ['not run']
     for page in ('mine_synthetic.md', 'index.md', 'index.html'):
         assert 'no figures of the paper' in (tmp_path / 'out' / page).read_text()
