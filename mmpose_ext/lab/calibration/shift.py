@@ -89,13 +89,13 @@ def predict_other_people(
         raise ValueError(
             f"'shifts' must be annotation files in COCO's format, {ann_file} cannot be read: {error}"
         ) from error
-    first = content['images'][0]['file_name']
+    names = [image['file_name'] for image in content['images']]
     content = reordered_annotations(content, joint_names, padding)
     bases = path.resolve().parent, path.resolve().parent.parent
     folders = [folder for base in bases for folder in (base, *sorted(one for one in base.iterdir() if one.is_dir()))]
-    folder = next((folder for folder in folders if (folder / first).is_file()), None)
+    folder = next((folder for folder in folders if all((folder / name).is_file() for name in names)), None)
     if folder is None:
-        raise ValueError(f"'shifts' must have their images beside the annotations, got {ann_file} without {first}")
+        raise ValueError(f"'shifts' must have their images beside the annotations, got {ann_file} without {names[:1]}")
     with tempfile.TemporaryDirectory() as temporary:
         (Path(temporary) / 'people.json').write_text(json.dumps(content), encoding='utf-8')
         options = {
