@@ -89,9 +89,14 @@ def test_of_errors_the_lower_is_the_better():
     (turned,) = stats.compare_order(paper, ours)
     assert (turned.first, turned.ours, turned.verdict) == ('worse', 9.5, 'agrees')
     for lower, sign, found in ((True, '<', pair), (False, '>', turned)):
-        (line,) = view.order_lines(dict(table=dict(lower_is_better=lower), order=[asdict(found)]))
+        table, rows = dict(lower_is_better=lower, order_by='MPJPE'), [dict(mean=dict(MPJPE=129.0))]
+        (line,) = view.order_lines(dict(table=table, rows=rows, order=[asdict(found)]))
         assert line['pair'] == f'{found.first} {sign} {found.second}'
         assert (line['paper'], line['ours'][:5]) == (('-1.5', '-9.50') if lower else ('+1.5', '+9.50'))
+    # decimals are those of the rows, however small a difference is
+    small = dict(asdict(pair), ours=0.5)
+    (line,) = view.order_lines(dict(table=table, rows=rows, order=[small]))
+    assert line['ours'].startswith('+0.50 ')
 
 
 # ---------------------------------------------------------------------------------------------

@@ -17,6 +17,11 @@ def _digits(values: Sequence[float]) -> int:
     return 2 if max(map(abs, values), default=0) >= 2 else 4
 
 
+def _means(results: Mapping[str, Any], column: str) -> list[float]:
+    """The figures of all rows that have one."""
+    return [row['mean'][column] for row in results['rows'] if row['mean'][column] is not None]
+
+
 def _cell(text: str, value: float | str | None, small: str = '') -> Json:
     """Text of a cell, what the table is sorted by, and a second line."""
     return dict(text=text, value='' if value is None else value, small=small)
@@ -63,10 +68,7 @@ def table_view(results: Mapping[str, Any]) -> Json:
         lists of cells with ``text``, ``value`` to sort by ('' if unknown) and ``small``, a second line.
     """
     columns = results['table']['columns']
-    digits = {
-        column: _digits([row['mean'][column] for row in results['rows'] if row['mean'][column] is not None])
-        for column in columns
-    }
+    digits = {column: _digits(_means(results, column)) for column in columns}
     heads = [('row', False)]
     for _ in columns:
         heads += [('ours', True), ('paper', True)]
@@ -93,7 +95,7 @@ def order_sentence(results: Mapping[str, Any]) -> str:
     parts = [f'{counts[verdict]} {text}' for verdict, text in _VERDICTS.items() if counts[verdict]]
     order = f'Order by {results["table"]["order_by"]}'
     if counts['agrees'] == total:
-        return f'{order}: all {total} pairs of rows as in the paper.'
+        return f'{order}: {f"all {total} pairs" if total > 1 else "the pair"} of rows as in the paper.'
     return f'{order}: of {total} pairs of rows {", ".join(parts)}.'
 
 
@@ -105,7 +107,7 @@ def order_lines(results: Mapping[str, Any]) -> list[dict[str, str]]:
     # results files of earlier versions do not say it
     lower = results['table'].get('lower_is_better', False)
     sign = -1 if lower else 1
-    digits = _digits([pair['ours'] for pair in results['order'] if pair['ours'] is not None])
+    digits = _digits(_means(results, results['table']['order_by']))
     rank = {'disagrees': 0, 'tie': 1, 'open': 2, 'agrees': 3}
     lines = []
     for pair in sorted(results['order'], key=lambda pair: rank[pair['verdict']]):
