@@ -112,7 +112,7 @@ def test_a_layer_has_k_times_d_channels():
 def test_xy_is_what_a_map_summed_over_depth_gives(score):
     head = bare_head('I', score=score)
     (maps,) = make_features(2, JOINTS * CELLS, HEATMAP)
-    points, scores, _ = head.decode_outputs(head((maps,)), normalized=True)
+    points, scores, *_ = head.decode_outputs(head((maps,)), normalized=True)
     flat = maps.view(2, JOINTS, CELLS, *reversed(HEATMAP)).logsumexp(2)
     np.testing.assert_allclose(points[..., :2], soft_argmax(flat) / torch.tensor(HEATMAP), atol=1e-5)
     assert ((scores > 0) & (scores <= 1)).all()

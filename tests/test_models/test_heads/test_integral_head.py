@@ -138,7 +138,7 @@ def test_coordinates_are_mmposes(beta, change, size):
     features, samples = batch(feature_size=size)
     with torch.no_grad():
         expected, maps = theirs(features)
-        points, scores, _ = ours.decode_outputs(ours(features), normalized=True)
+        points, scores, *_ = ours.decode_outputs(ours(features), normalized=True)
         np.testing.assert_allclose(points, expected, atol=1e-5)
         np.testing.assert_allclose(ours.heatmaps(ours(features)), maps, atol=1e-6)
         found, wanted = points_of(ours.predict(features, samples)), points_of(theirs.predict(features, samples))

@@ -497,7 +497,8 @@ def test_it_can_be_traced(config):
             self.head = head
 
         def forward(self, feature):
-            return self.head.decode_outputs(self.head.forward((feature,)))
+            found = self.head.decode_outputs(self.head.forward((feature,)))
+            return found.points, found.scores, found.sigmas  # a trace has no None, as the covariances are
 
     with torch.no_grad():
         traced = torch.jit.trace(Network(), (first,))
