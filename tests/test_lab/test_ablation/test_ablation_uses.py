@@ -309,7 +309,7 @@ def test_a_first_start_takes_the_weights_alone_and_a_later_one_its_own_checkpoin
     # with this MMEngine would go on at the last epoch of start.pth
     assert resumed(tmp_path, resume=True) == (False, 'start.pth')
     checkpoint = tmp_path / 'epoch_3.pth'
-    torch.save({}, checkpoint)
+    torch.save(dict(meta={}, message_hub={}, state_dict={}), checkpoint)  # what a training saves, without content
     (tmp_path / 'last_checkpoint').write_text(str(checkpoint))
     assert resumed(tmp_path) == (True, str(checkpoint))
     # a folder that was moved
