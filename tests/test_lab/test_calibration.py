@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from mmengine.visualization import Visualizer
 from scipy import stats
 
 from mmpose_ext.apis.predict import predict
@@ -229,7 +230,9 @@ def test_a_trained_model_from_config_to_predictions(trained, tmp_path):
     """With too few people an error says so; a file that is there is applied by test and predict."""
     with pytest.raises(ValueError, match='200 people'):
         calibrate(*trained, out=tmp_path / 'it.json')
+    before = list(Visualizer._instance_dict)
     pairs, names = run_module.predict_people(*trained, tmp_path / 'logs')
+    assert list(Visualizer._instance_dict) == before  # the next runner of the process has its own folder
     assert len(pairs) > 3
     assert pairs.covariances.shape == (len(pairs), len(names), 2, 2)
     many = pairs.select(np.arange(300) % len(pairs))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 
 from mmpose_ext.apis.runtime import load_config
 from mmpose_ext.checkpoint import load_fitting_weights
@@ -50,7 +51,7 @@ def predict_people(
     )
     options = {'model.test_cfg.output_covariances': True, 'model.test_cfg.calibration': None}
     cfg.merge_from_dict(options)
-    runner = Runner.from_cfg(cfg)
+    runner = _runner_without_drawings(cfg)
     model = runner.model
     if not isinstance(model.head, BaseHead):
         model.test_cfg.pop('output_covariances', None)
@@ -61,6 +62,19 @@ def predict_people(
         raise ValueError("'config' must have a test loop that evaluates, got none")
     names = metric.dataset_meta['keypoint_id2name'] if metric.dataset_meta is not None else {}
     return metric.pairs, tuple(str(names[joint]) for joint in range(np.shape(metric.pairs.oks)[1]))
+
+
+def _runner_without_drawings(cfg: Config) -> Runner:
+    """A runner whose visualizer writes nothing, and is not found by the next runner of this process.
+
+    MMEngine keeps visualizers by their names for the life of the process, with the folder of the first run.
+    """
+    cfg.get('default_hooks', {}).pop('visualization', None)
+    name = 'calibration'
+    cfg.visualizer = dict(type='mmengine.Visualizer', name=name, vis_backends=[])
+    runner = Runner.from_cfg(cfg)
+    Visualizer._instance_dict.pop(name, None)
+    return runner
 
 
 def _annotations(cfg: Config) -> str | None:
