@@ -12,12 +12,21 @@ from typing import IO, cast
 
 import torch
 from mmengine.logging import print_log
+from mmengine.model import BaseModel, is_model_wrapper
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
 from .compat import torch_at_least
 
-__all__ = ['WeightMatch', 'load_fitting_weights', 'load_weights', 'match_weights', 'read_checkpoint', 'read_weights']
+__all__ = [
+    'WeightMatch',
+    'load_fitting_weights',
+    'load_weights',
+    'match_weights',
+    'read_checkpoint',
+    'read_weights',
+    'unwrap_model',
+]
 
 # torch's safe loader reads the checkpoints of MMEngine since this version (see compat.py)
 _SAFE_SINCE = '2.6.0'
@@ -197,6 +206,11 @@ class WeightMatch:
 def _count(count: int, noun: str) -> str:
     """A number with its noun: '1 weight', '2 weights'."""
     return f'{count} {noun}' if count == 1 else f'{count} {noun}s'
+
+
+def unwrap_model(model: BaseModel) -> BaseModel:
+    """The model itself, without the wrapper by which several processes train it."""
+    return model.module if is_model_wrapper(model) else model
 
 
 def match_weights(model: nn.Module, weights: Mapping[str, Tensor], path: str) -> WeightMatch:

@@ -8,10 +8,10 @@ import mmengine
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmengine.model import BaseModel, is_model_wrapper
+from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
-from mmpose_ext.checkpoint import load_fitting_weights
+from mmpose_ext.checkpoint import load_fitting_weights, unwrap_model
 from mmpose_ext.models.heads import BaseHead
 from mmpose_ext.runtime.calibration import read_calibration
 
@@ -72,7 +72,7 @@ def evaluate(
         cfg.custom_hooks = [*cfg.get('custom_hooks', []), dict(type='mmpose_ext.DumpPredictionsHook', path=dump)]
     with process_group(cfg):
         runner = Runner.from_cfg(cfg)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrap_model(runner.model)
         _check_head(model, calibration)
         match = load_fitting_weights(model, checkpoint)
         print_log(f'Load checkpoint from {checkpoint}', logger='current')

@@ -8,10 +8,10 @@ from typing import cast
 from mmengine.dist import all_gather_object, get_rank, get_world_size, is_main_process
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import Tensor
 
+from mmpose_ext.checkpoint import unwrap_model
 from mmpose_ext.files import PART, write_whole
 from mmpose_ext.registry import HOOKS
 
@@ -151,7 +151,7 @@ def _buffers_of_processes(runner: Runner) -> list[dict[str, Tensor]]:
 
     The weights of all processes are equal; the running means of BatchNorm become equal at the end of an epoch only.
     """
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrap_model(runner.model)
     saved = model.state_dict().keys()
     own = {name: value.cpu() for name, value in model.named_buffers() if name in saved}
     return cast('list[dict[str, Tensor]]', all_gather_object(own))

@@ -5,9 +5,9 @@ from logging import INFO
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmpose_ext.checkpoint import unwrap_model
 from mmpose_ext.registry import HOOKS
 
 __all__ = ['ComputeHook']
@@ -54,8 +54,7 @@ class ComputeHook(Hook):  # type: ignore[misc]
         Random weights that are drawn in another format would be other weights.
         """
         if self.channels_last:
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-            model.to(memory_format=torch.channels_last)
+            unwrap_model(runner.model).to(memory_format=torch.channels_last)
 
     def before_val(self, runner: Runner) -> None:
         """Set the format of the weights."""

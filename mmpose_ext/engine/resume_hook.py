@@ -7,11 +7,10 @@ from typing import TypedDict, cast
 from mmengine.dist import broadcast_object_list, get_rank, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch import Tensor
 
-from mmpose_ext.checkpoint import match_weights
+from mmpose_ext.checkpoint import match_weights, unwrap_model
 from mmpose_ext.registry import HOOKS
 
 from .portable import from_portable, to_portable
@@ -180,7 +179,7 @@ def _check_state(runner: Runner, checkpoint: Checkpoint) -> None:
         ValueError: With the first weight that is missing or has another shape.
     """
     path = str(runner._load_from)
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrap_model(runner.model)
     match = match_weights(model, cast('dict[str, Tensor]', checkpoint['state_dict']), path)
     if not match.complete:
         raise ValueError(f"'resume' must be a checkpoint of this model, got {match.mismatch or match}")
