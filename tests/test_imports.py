@@ -88,7 +88,7 @@ LAYERS = {
     'mmpose_ext.engine': ('checkpoint', 'files', 'registry'),
     'mmpose_ext.synthetic': ('files', 'functional'),
     'mmpose_ext.visualization': ('runtime', 'registry'),
-    'mmpose_ext.runtime': (),
+    'mmpose_ext.runtime': ('files',),
     'mmpose_ext.models.distillers': (
         *('models.heads', 'models.losses', 'models.layers', 'models.utils', 'codecs', 'checkpoint', 'config'),
         *_BELOW_MODELS,
@@ -101,8 +101,9 @@ LAYERS = {
     # checkpoint: networks of other libraries start from files that MMEngine does not read
     'mmpose_ext.models.backbones': ('models.layers', 'models.utils', 'checkpoint', *_BELOW_MODELS),
     'mmpose_ext.models.losses': ('models.layers', *_BELOW_MODELS),
-    # the batch of samples, which heads read, is made where the batch is
-    'mmpose_ext.models.data_preprocessors': ('models.utils', 'registry'),
+    # the batch of samples, which heads read, is made where the batch is; datasets: a region that a worker has cut is
+    # warped here
+    'mmpose_ext.models.data_preprocessors': ('models.utils', 'datasets', 'registry'),
     'mmpose_ext.models.layers': _BELOW_MODELS,
     # codecs: the protocol, of which these are the other side
     'mmpose_ext.models.utils': ('codecs', *_BELOW_MODELS),

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
+from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
-__all__ = ['Region', 'person_region', 'warp_part']
+__all__ = ['Region', 'affine_matrix', 'person_region', 'warp_part']
 
 _SMALLEST = 16  # pixels of a side: a box of no size has a crop, too
 _FARTHEST = 2**30  # pixels: where the corners of huge boxes are cut
@@ -83,6 +84,22 @@ def _numbers(values: object) -> list[float]:
     """Those of the one person of a sample."""
     numbers: list[float] = np.asarray(values, np.float64)[0].tolist()
     return numbers
+
+
+def affine_matrix(person: dict, use_udp: bool) -> npt.NDArray[np.floating]:
+    """The matrix (2, 3), from pixels of the image to those of the input, by which ``TopdownAffine`` moved the joints.
+
+    Args:
+        person: What ``TopdownAffine`` has returned: ``input_center``, ``input_scale``, ``input_size`` and, if the crop
+            is rotated, ``bbox_rotation``.
+        use_udp: The transform's own.
+    """
+    rotation = person['bbox_rotation'][0] if 'bbox_rotation' in person else 0.0
+    matrix = get_udp_warp_matrix if use_udp else get_warp_matrix
+    found: npt.NDArray[np.floating] = matrix(
+        person['input_center'], person['input_scale'], rotation, output_size=person['input_size']
+    )
+    return found
 
 
 def warp_part(

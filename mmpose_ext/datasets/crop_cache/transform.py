@@ -4,13 +4,12 @@ import random
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmengine.dataset import Compose
 from mmpose.datasets.transforms import TopdownAffine
-from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 
-from ..regions import warp_part
+from ..regions import affine_matrix, warp_part
 from .crop_file import CropFile
 
 __all__ = ['CropFromCache', 'RegionFromCache']
@@ -43,8 +42,9 @@ class CropFromCache(BaseTransform):
     ) -> None:
         self.crops = crops
         self.load = load
-        self.between = [*between]
         self.affine = affine
+        self._between = Compose(between)
+        self._whole = Compose([load, *between, affine])
         self.changes_pixels = changes_pixels
 
     def transform(self, results: dict) -> dict | None:
@@ -61,7 +61,7 @@ class CropFromCache(BaseTransform):
         if self.load.to_float32:
             pixels = pixels.astype(np.float32)
         results = dict(results, img=pixels, img_shape=crop.image_size, ori_shape=crop.image_size)
-        found = _run(self.between, results)
+        found = self._between(results)
         if found is None:
             return None
         # without images the transform computes all but the pixels
@@ -70,24 +70,20 @@ class CropFromCache(BaseTransform):
         place = crop.place
         if found.get('flip'):
             place = place.flipped(found['flip_direction'], *crop.image_size)
-        image = warp_part(pixels, place, crop.image_size, self._matrix(found), found['input_size'])
+        matrix = affine_matrix(found, self.affine.use_udp)
+        image = warp_part(pixels, place, crop.image_size, matrix, found['input_size'])
         if image is None:
             _set_generator_states(states)
             return self._from_image(kept)
         found['img'] = image
         return found
 
-    def _matrix(self, results: dict) -> npt.NDArray[np.floating]:
-        """The matrix by which ``TopdownAffine`` has transformed the joints."""
-        rotation = results['bbox_rotation'][0] if 'bbox_rotation' in results else 0.0
-        matrix = get_udp_warp_matrix if self.affine.use_udp else get_warp_matrix
-        return matrix(results['input_center'], results['input_scale'], rotation, output_size=results['input_size'])
-
     def _from_image(self, results: dict) -> dict | None:
-        return _run((self.load, *self.between, self.affine), results)
+        found: dict | None = self._whole(results)
+        return found
 
     def __repr__(self) -> str:
-        steps = ', '.join(repr(step) for step in (self.load, *self.between, self.affine))
+        steps = ', '.join(repr(step) for step in self._whole.transforms)
         return f'{type(self).__name__}({self.crops.path}: {steps})'
 
 
@@ -118,16 +114,6 @@ class RegionFromCache(BaseTransform):
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.crops.path}: {self.load!r})'
-
-
-def _run(steps: Sequence[Transform], results: dict) -> dict | None:
-    """Transforms one after the other; None as soon as one returns None."""
-    found: dict | None = results
-    for step in steps:
-        if found is None:
-            break
-        found = step(found)
-    return found
 
 
 def _copy(results: dict) -> dict:

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from mmpose.datasets.transforms import RandomBBoxTransform, RandomFlip, RandomHalfBody, TopdownAffine
 from mmpose.structures import PoseDataSample
-from mmpose.structures.bbox import get_udp_warp_matrix, get_warp_matrix
 from torch import Tensor
 
+from mmpose_ext.datasets.regions import affine_matrix
 from mmpose_ext.registry import TRANSFORMS
 
 from .warp import warp_images
@@ -106,7 +106,7 @@ class DeviceAugmentation:
 
     def _finish(self, results: dict, samples: Sequence[PoseDataSample], flipped: npt.NDArray[np.bool_]) -> list[Floats]:
         """Write each person's joints; returns the matrices from pixels of the images to pixels of the inputs."""
-        matrices = []
+        matrices: list[Floats] = []
         for number, sample in enumerate(samples):
             person = {
                 name: results[name][number, None]
@@ -115,7 +115,7 @@ class DeviceAugmentation:
             }
             # without images the transform computes all but the pixels
             person = self.affine.transform(dict(person, img=[]))
-            matrix = self._matrix(person)
+            matrix = np.asarray(affine_matrix(person, self.affine.use_udp), np.float64)
             matrices.append(matrix * (-1, 1, 1) if flipped[number] else matrix)  # the image itself is not flipped
             sample.gt_instances.transformed_keypoints = person['transformed_keypoints']
             sample.gt_instances.keypoints_visible = results['keypoints_visible'][number, None]
@@ -123,13 +123,6 @@ class DeviceAugmentation:
             flip = dict(flip=bool(flipped[number]), flip_direction='horizontal' if flipped[number] else None)
             sample.set_metainfo({name: person[name] for name in names} | flip)
         return matrices
-
-    def _matrix(self, person: dict) -> Floats:
-        """The matrix by which ``TopdownAffine`` has transformed the joints, float64."""
-        rotation = person['bbox_rotation'][0] if 'bbox_rotation' in person else 0.0
-        find = get_udp_warp_matrix if self.affine.use_udp else get_warp_matrix
-        size = self.affine.input_size
-        return np.asarray(find(person['input_center'], person['input_scale'], rotation, output_size=size), np.float64)
 
 
 def _invert(matrix: Floats) -> Floats:
