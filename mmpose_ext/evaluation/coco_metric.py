@@ -40,11 +40,14 @@ class FasterCocoMetric(CocoMetric):
         ImportError: At the evaluation, if faster-coco-eval is missing.
     """
 
+    # MMPose's metric whose form a file of detections has
+    _written_by = CocoMetric
+
     def results2json(self, keypoints: Mapping[int, Sequence[_Person]], outfile_prefix: str) -> None:
         """Keep the detections of images for the evaluation; write them if ``outfile_prefix`` is an option."""
         self._detected = [person for people in keypoints.values() for person in people]
         if self.outfile_prefix is not None:
-            super().results2json(keypoints, outfile_prefix)
+            self._written_by.results2json(self, keypoints, outfile_prefix)
 
     def _do_python_keypoint_eval(self, outfile_prefix: str) -> list[tuple[str, float]]:
         """Figures by name, in the order of ``CocoMetric``."""
@@ -83,16 +86,11 @@ class FasterCocoWholeBodyMetric(FasterCocoMetric):
 
     default_prefix = CocoWholeBodyMetric.default_prefix
     body_num = CocoWholeBodyMetric.body_num
+    _written_by = CocoWholeBodyMetric
 
     def gt_to_coco_json(self, gt_dicts: Sequence[Mapping[str, object]], outfile_prefix: str) -> str:
         """Write the annotations of samples, with the joints of all parts, as a file in COCO's format."""
         return CocoWholeBodyMetric.gt_to_coco_json(self, gt_dicts, outfile_prefix)
-
-    def results2json(self, keypoints: Mapping[int, Sequence[_Person]], outfile_prefix: str) -> None:
-        """Keep the detections of images for the evaluation; write them if ``outfile_prefix`` is an option."""
-        self._detected = [person for people in keypoints.values() for person in people]
-        if self.outfile_prefix is not None:
-            CocoWholeBodyMetric.results2json(self, keypoints, outfile_prefix)
 
     def _annotation(self, annotation: Annotation) -> Annotation:
         """An annotation with all joints in one list."""

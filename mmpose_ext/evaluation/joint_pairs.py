@@ -1,6 +1,6 @@
 """Predicted joints beside the labeled ones: what confidences and covariances are measured on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,12 +40,4 @@ class JointPairs:
 
     def select(self, chosen: np.ndarray) -> 'JointPairs':
         """Some of the people, by indices or flags (P,)."""
-        return JointPairs(
-            images=self.images[chosen],
-            confidences=self.confidences[chosen],
-            oks=self.oks[chosen],
-            labeled=self.labeled[chosen],
-            errors=self.errors[chosen],
-            areas=self.areas[chosen],
-            covariances=None if self.covariances is None else self.covariances[chosen],
-        )
+        return replace(self, **{name: array[chosen] for name, array in vars(self).items() if array is not None})
