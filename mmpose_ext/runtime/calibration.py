@@ -1,6 +1,5 @@
 """What ``tools/calibrate.py`` has measured, and how it changes scores and covariances; without torch."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ['PERSON_SCORES', 'Calibration', 'CovarianceScale', 'Curve', 'read_calibration']
+from mmpose_ext.files import parse_json
+
+__all__ = ['PERSON_SCORES', 'Calibration', 'CovarianceScale', 'Curve', 'mean_scores', 'read_calibration']
 
 _FORMAT = 1
 # families of errors, and how many numbers their shape has
@@ -100,8 +101,7 @@ class Calibration:
         """
         expected = self.joint_scores(scores).astype(np.float64)
         if self.person_score == 'score':
-            # a score that is not finite has no mean with the others
-            return self.person_oks(np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0).mean(-1))
+            return self.person_oks(mean_scores(scores))
         if self.person_score == 'joints':
             return expected.mean(-1).astype(np.float32)
         weights = self.visibility(scores).astype(np.float64) + 1e-9
@@ -261,6 +261,12 @@ def _covariance_scale(entries: _Entries, joints: int) -> CovarianceScale:
     )
 
 
+def mean_scores(scores: np.ndarray) -> np.ndarray:
+    """Mean (...) of the scores (..., K) of a person's joints; one that is not finite counts as 0."""
+    means: np.ndarray = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0).mean(-1)
+    return means
+
+
 def _listed(values: np.ndarray) -> Sequence[float]:
     """Numbers with seven digits, as many as 32 bits have."""
     return [float(f'{value:.7g}') for value in values.tolist()]
@@ -284,7 +290,7 @@ def read_calibration(path: str | Path) -> Calibration:
 @lru_cache(maxsize=16)
 def _read(path: str, stamp: int) -> Calibration:
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        content = parse_json(Path(path).read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise ValueError(
             f"'calibration' must be a file of tools/calibrate.py, {path} cannot be read: {error}"

@@ -127,6 +127,9 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / 'text.json').write_text('{"format": ')
     with pytest.raises(ValueError, match=r'text\.json cannot be read'):
         read_calibration(tmp_path / 'text.json')
+    (tmp_path / 'deep.json').write_text('[' * 200_000)
+    with pytest.raises(ValueError, match=r'deep\.json cannot be read: it is nested too deeply'):
+        read_calibration(tmp_path / 'deep.json')
     (tmp_path / 'list.json').write_text('[]')
     with pytest.raises(ValueError, match=r'list\.json: .* must be an object, got list'):
         read_calibration(tmp_path / 'list.json')

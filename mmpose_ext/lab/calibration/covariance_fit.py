@@ -57,8 +57,7 @@ def fit_family(lengths: np.ndarray, labeled: np.ndarray, family: str) -> FamilyF
     counted = labeled & np.isfinite(lengths)
     if not counted.any():
         raise ValueError("'labeled' must have a joint with a finite error, got none")
-    # a length of 0 would make a scale of 0
-    squares = np.maximum(np.where(counted, lengths, 0.0) ** 2, 1e-12)
+    squares = _squares(lengths, counted)
     if family in ('gaussian', 'laplace'):
         return FamilyFit(family, (), *_scales(squares, counted, family, ()))
     if family == 'mixture':
@@ -75,6 +74,12 @@ def fit_family(lengths: np.ndarray, labeled: np.ndarray, family: str) -> FamilyF
     best = optimize.minimize_scalar(loss, bounds=bounds, method='bounded', options=dict(xatol=1e-3))
     shape = (math.exp(float(best.x)),)
     return FamilyFit(family, shape, *_scales(squares, counted, family, shape))
+
+
+def _squares(lengths: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Squared lengths (P, K), of those that count; a length of 0 would make a scale of 0."""
+    squares: np.ndarray = np.maximum(np.where(counted, lengths, 0.0) ** 2, 1e-12)
+    return squares
 
 
 def _mixture(squares: np.ndarray) -> tuple[float, float]:
@@ -164,8 +169,8 @@ def fit_covariances(
     Returns:
         The fit of the family with the least negative log-likelihood of people who were left out, and all families.
     """
-    squares = np.maximum(np.where(np.isfinite(lengths), lengths, 0.0) ** 2, 1e-12)
     counted = labeled & np.isfinite(lengths)
+    squares = _squares(lengths, counted)
     fits = []
     for family in ERROR_FAMILIES:
         losses, joints = 0.0, 0

@@ -8,7 +8,7 @@ import numpy as np
 from mmpose_ext.evaluation import JointPairs
 from mmpose_ext.evaluation.keypoint_calibration import COVERAGE_LEVELS, calibration_figures, covariance_figures
 from mmpose_ext.functional import average_precision, mahalanobis, region_radius
-from mmpose_ext.runtime.calibration import PERSON_SCORES, Calibration, CovarianceScale
+from mmpose_ext.runtime.calibration import PERSON_SCORES, Calibration, CovarianceScale, mean_scores
 
 from .covariance_fit import FamilyFit, fit_covariances
 from .score_fit import CurveFit, fit_curve, rising_curve
@@ -84,17 +84,12 @@ def fit_calibration(
         expected.curve,
         probability.curve,
         visibility.curve,
-        rising_curve(_mean_scores(pairs), pairs.person_oks),
+        rising_curve(mean_scores(pairs.confidences), pairs.person_oks),
         person_score='score',
         covariance=scale,
         fitted_on=dict(fitted_on or {}, people=len(pairs), joints=int(labeled.sum()), score_method=expected.method),
     )
     return CalibrationFit(replace(calibration, person_score=_chosen_score(pairs, calibration)), families, expected)
-
-
-def _mean_scores(pairs: JointPairs) -> np.ndarray:
-    """Mean score (P,) of the joints, as a calibration takes it."""
-    return np.nan_to_num(pairs.confidences, nan=0.0, posinf=0.0, neginf=0.0).mean(1)
 
 
 def _chosen_score(pairs: JointPairs, calibration: Calibration) -> str:
