@@ -1,6 +1,7 @@
 """Datasets of one person an image in COCO's format, whose boxes are what is cut out."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
@@ -8,6 +9,7 @@ from mmpose.structures.bbox import bbox_xywh2xyxy
 
 __all__ = ['CropBoxDataset', 'make_metainfo', 'swap_sides']
 
+_BOXES = ('annotated', 'joints')
 _COLORS = {'left': (0, 255, 0), 'right': (255, 128, 0), '': (51, 153, 255)}  # MMPose's
 
 
@@ -16,8 +18,24 @@ class CropBoxDataset(BaseCocoStyleDataset):
 
     MMPose cuts boxes off at the border of the image, which moves their center: the person is no longer where a paper
     puts it. Here boxes stay as they are annotated. With ``GetBBoxCenterScale(padding=1.0)`` they are the crop itself;
-    what lies beyond the image is black. The arguments are those of ``BaseCocoStyleDataset``.
+    what lies beyond the image is black.
+
+    Args:
+        *args: Those of ``BaseCocoStyleDataset``.
+        boxes: ``'annotated'``, or ``'joints'``: the smallest box around a person's labeled joints. It is close to the
+            box that a detector of people gives, which is what a network meets in use; ``GetBBoxCenterScale`` adds its
+            usual padding of 1.25 to both.
+        **kwargs: Those of ``BaseCocoStyleDataset``.
+
+    Raises:
+        ValueError: If ``boxes`` is neither of the two.
     """
+
+    def __init__(self, *args: Any, boxes: str = 'annotated', **kwargs: Any) -> None:
+        if boxes not in _BOXES:
+            raise ValueError(f"'boxes' must be one of {_BOXES}, got {boxes!r}")
+        self.boxes = boxes
+        super().__init__(*args, **kwargs)
 
     def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """A person as MMPose's pipelines want it; None if it has no box or joints.
@@ -26,9 +44,14 @@ class CropBoxDataset(BaseCocoStyleDataset):
             raw_data_info: ``raw_ann_info``, an annotation, and ``raw_img_info``, its image.
         """
         person: dict | None = super().parse_data_info(raw_data_info)
-        if person is not None:
-            box = np.array(raw_data_info['raw_ann_info']['bbox'], np.float32).reshape(1, 4)
-            person['bbox'] = bbox_xywh2xyxy(box)
+        if person is None:
+            return None
+        annotated = np.array(raw_data_info['raw_ann_info']['bbox'], np.float32).reshape(1, 4)
+        person['bbox'] = bbox_xywh2xyxy(annotated)
+        labeled = person['keypoints'][person['keypoints_visible'] > 0]
+        # one joint has a position, and no extent
+        if self.boxes == 'joints' and len(labeled) > 1:
+            person['bbox'] = np.concatenate((labeled.min(0), labeled.max(0))).reshape(1, 4)
         return person
 
 
