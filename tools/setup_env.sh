@@ -28,7 +28,7 @@ PINS=requirements/pinned
 STAMPS=$VENV/stamps
 LOGS=$VENV/logs
 CACHE=$ROOT/.cache
-STEP_NAMES='venv build libraries stack mmcv xtcocotools dev package ready'
+STEP_NAMES='venv build libraries stack dev package mmcv xtcocotools ready'
 MMCV_OBJECTS=78 # of mmcv 2.1.0 without CUDA
 DISK_GB=9
 # shellcheck source=tools/env/checks.sh
@@ -103,7 +103,7 @@ install_xtcocotools() {
     install_compiled xtcocotools xtcocotools.coco --no-binary xtcocotools
 }
 
-compiled_steps() {
+mmcv_step() {
     step mmcv "$compiled_print" "$(pin mmcv), from pip's cache or compiled once ($(compile_plan))" \
         progress_mmcv install_mmcv
     if [ "$(cat "$TMPDIR/headers/result" 2>/dev/null)" = refused ]; then
@@ -112,8 +112,16 @@ compiled_steps() {
     rm -rf "$TMPDIR/headers" # 400 MB
 }
 
-other_steps() {
+xtcocotools_step() {
     step xtcocotools "$compiled_print" "$(pin xtcocotools), compiled once" progress_pip install_xtcocotools
+}
+
+stack_step() {
+    step stack "$stack_print" "$(grep '^torch==' $PINS/stack-$STACK.txt) with its CUDA libraries (2 to 3 GB)" \
+        progress_pip pip_install -c $PINS/libraries.txt -r $PINS/stack-$STACK.txt
+}
+
+other_steps() {
     step dev "$dev_print" 'Test tools, mim, Snakemake and Sphinx' progress_pip \
         pip_install --no-deps -r $PINS/dev.txt -r $PINS/mim.txt -r $PINS/ablation.txt -r $PINS/docs.txt
     step package "$package_print" 'mmpose_ext itself, editable' progress_pip \
@@ -151,10 +159,10 @@ build_environment() {
         pip_install -r $PINS/build.txt
     step libraries "$libraries_print" "Libraries ($(pin mmengine), $(pin mmdet), $(pin mmpose))" progress_pip \
         pip_install --no-deps -r $PINS/libraries.txt
-    step stack "$stack_print" "$(grep '^torch==' $PINS/stack-$STACK.txt) with its CUDA libraries (2 to 3 GB)" \
-        progress_pip pip_install -c $PINS/libraries.txt -r $PINS/stack-$STACK.txt
-    # `import mmcv.ops`, the test of a wheel from pip's cache, needs the libraries and torch; the rest can wait beside it
-    side_by_side compiled_steps other_steps
+    # pip unpacks torch on one core: whatever needs no torch is installed beside it
+    side_by_side stack_step other_steps
+    # `import mmcv.ops`, the test of a wheel from pip's cache, needs the libraries and torch; xtcocotools needs numpy
+    side_by_side mmcv_step xtcocotools_step
     step ready "$ready_print" 'Test: imports, and two operators of mmcv' progress_pip run_python tools/env/check_stack.py
     rm -rf "$TMPDIR"
     summary
