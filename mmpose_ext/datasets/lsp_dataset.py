@@ -49,7 +49,7 @@ class LspDataset(CropBoxDataset):
     The neck is called ``upper_neck``, which is MPII's name for the same point (MPII's evaluation puts it in LSP's
     place), so that a network for MPII matches by the names of its joints.
 
-    The arguments are those of MMPose's ``BaseCocoStyleDataset``.
+    The arguments are those of ``CropBoxDataset``.
     """
 
     METAINFO: dict = make_metainfo(

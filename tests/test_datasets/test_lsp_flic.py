@@ -192,6 +192,26 @@ def test_flipped_images_stay_centerd(small):
         np.testing.assert_allclose(after.transformed_keypoints, expected, atol=256 / 60 + 1e-3)
 
 
+def test_boxes_around_the_labeled_joints(tmp_path):
+    """A person with one labeled joint keeps the annotated box: a point has no extent."""
+    path = tmp_path / 'annotations.json'
+    write_annotations(path, 14)
+    content = json.loads(path.read_text())
+    people = content['annotations']
+    people[0]['keypoints'] = [10, 20, 2, 500, 500, 0, 40, 15, 1] + [0] * 33
+    people[1]['keypoints'] = [10, 20, 2] + [0] * 39
+    path.write_text(json.dumps(content))
+    dataset = LspDataset(str(path), boxes='joints')
+    left, top, width, height = people[1]['bbox']
+    np.testing.assert_array_equal(dataset[0]['bbox'], [[10, 15, 40, 20]])
+    np.testing.assert_array_equal(dataset[1]['bbox'], [[left, top, left + width, top + height]])
+
+
+def test_unknown_boxes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"'boxes' must be one of \('annotated', 'joints'\), got 'tight'"):
+        LspDataset(str(tmp_path / 'annotations.json'), boxes='tight')
+
+
 @pytest.mark.parametrize('annotation', ['bbox', 'keypoints'])
 def test_people_without_a_box_or_joints_are_dropped(tmp_path, annotation):
     path = tmp_path / 'annotations.json'
