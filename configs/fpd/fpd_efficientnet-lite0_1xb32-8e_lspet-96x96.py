@@ -5,7 +5,7 @@ It learns from labels and from the accurate one, dark_efficientnet-lite0_1xb32-1
 
 _base_ = '../dark/dark_efficientnet-lite0_1xb32-16e_lspet-128x128.py'
 
-max_epochs = 12
+max_epochs = 8
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = [
     dict(type='CosineAnnealingLR', T_max=max_epochs, eta_min=1e-5, by_epoch=True, convert_to_iter_based=True)
