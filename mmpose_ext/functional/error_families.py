@@ -8,12 +8,15 @@ density depends on m alone, and C is the scale of the family:
 ``laplace``     density ~ ``exp(-m)``                    m is gamma-distributed with the shape D
 ``student_t``   ~ ``(1 + m^2 / nu)^(-(nu + D) / 2)``     m^2 / D is F-distributed with D and nu degrees
 ``mixture``     Gaussians of C and of ``ratio * C``      the wide one has a share of all errors: wrong joints
+``mixture3``    the same with two wide Gaussians         joints that are right, near, and somewhere else
 ==============  =======================================  ===========================================
 
 C is the covariance of Gaussian errors. Laplace's have the covariance ``(D + 1) * C``, Student's t ``nu / (nu - 2) * C``
-where nu is above 2, and none below; the mixture has ``(1 - share + share * ratio) * C``.
+where nu is above 2, and none below. In a mixture C is the covariance of the narrow Gaussian, and the mean of the parts'
+covariances, weighted by their shares, is that of all errors.
 
-What a family needs beside C is its shape: nothing, nothing, (nu,) or (share, ratio).
+What a family needs beside C is its shape: nothing, nothing, (nu,), (share, ratio) of the wide Gaussian, or (share,
+ratio, share, ratio) of two wide Gaussians. The narrow Gaussian has what the shares leave of 1.
 """
 
 import math
@@ -25,7 +28,8 @@ from .checks import check_choice, check_shape
 
 __all__ = ['ERROR_FAMILIES', 'error_log_density', 'mahalanobis', 'region_radius']
 
-ERROR_FAMILIES = ('gaussian', 'laplace', 'student_t', 'mixture')
+ERROR_FAMILIES = ('gaussian', 'laplace', 'student_t', 'mixture', 'mixture3')
+_WIDE_PARTS = {'mixture': 1, 'mixture3': 2}  # wide Gaussians of the mixtures
 
 
 def mahalanobis(errors: np.ndarray, covariances: np.ndarray) -> np.ndarray:
@@ -68,8 +72,8 @@ def error_log_density(
     Args:
         errors: (..., D).
         covariances: (..., D, D), the scale of the family.
-        family: 'gaussian', 'laplace', 'student_t' or 'mixture'.
-        shape: Of the family: (), (), (nu,) or (share, ratio).
+        family: One of :data:`ERROR_FAMILIES`.
+        shape: Of the family: (), (), (nu,), (share, ratio) or (share, ratio, share, ratio).
 
     Returns:
         (...) in nats, minus infinity where :func:`mahalanobis` is infinite.
@@ -86,8 +90,9 @@ def error_log_density(
     dim = np.shape(errors)[-1]
     lengths = mahalanobis(errors, covariances)
     known = np.isfinite(lengths)
-    safe = np.where(known[..., None, None], covariances, np.eye(dim))
-    half_log_determinant = 0.5 * np.linalg.slogdet(safe)[1]
+    # one determinant for each matrix, of which there may be fewer than errors; only those of known lengths are used
+    finite = np.isfinite(covariances).all((-1, -2))[..., None, None]
+    half_log_determinant = 0.5 * np.linalg.slogdet(np.where(finite, covariances, np.eye(dim)))[1]
     radial = _log_radial(np.where(known, lengths, 0.0), dim, family, shape)
     return np.where(known, radial - half_log_determinant, -np.inf)
 
@@ -95,11 +100,11 @@ def error_log_density(
 def _log_radial(lengths: np.ndarray, dim: int, family: str, shape: Sequence[float]) -> np.ndarray:
     if family == 'gaussian':
         return -0.5 * lengths**2 - 0.5 * dim * math.log(2 * math.pi)
-    if family == 'mixture':
-        share, ratio = shape
-        narrow = math.log1p(-share) - 0.5 * lengths**2
-        wide = math.log(share) - 0.5 * dim * math.log(ratio) - 0.5 * lengths**2 / ratio
-        return np.logaddexp(narrow, wide) - 0.5 * dim * math.log(2 * math.pi)
+    if family in _WIDE_PARTS:
+        shares, ratios = _parts(shape)
+        parts = np.log(shares) - 0.5 * dim * np.log(2 * math.pi * ratios) - 0.5 * lengths[..., None] ** 2 / ratios
+        total: np.ndarray = np.logaddexp.reduce(parts, -1)
+        return total
     if family == 'laplace':
         return -lengths + math.lgamma(dim / 2) - math.lgamma(dim) - math.log(2) - 0.5 * dim * math.log(math.pi)
     (degrees,) = shape
@@ -112,9 +117,9 @@ def region_radius(level: float, family: str = 'gaussian', dim: int = 2, shape: S
 
     Args:
         level: The share, above 0 and below 1.
-        family: 'gaussian', 'laplace', 'student_t' or 'mixture'.
+        family: One of :data:`ERROR_FAMILIES`.
         dim: Number of axes D.
-        shape: Of the family: (), (), (nu,) or (share, ratio).
+        shape: Of the family: (), (), (nu,), (share, ratio) or (share, ratio, share, ratio).
 
     Raises:
         ValueError: If an argument is out of range.
@@ -136,15 +141,20 @@ def region_radius(level: float, family: str = 'gaussian', dim: int = 2, shape: S
         return float(np.sqrt(dim * special.fdtri(dim, shape[0], level)))
     from scipy import optimize
 
-    share, ratio = shape
+    shares, ratios = _parts(shape)
 
     def excess(squared: float) -> float:
-        parts = special.gammainc(dim / 2, squared / 2), special.gammainc(dim / 2, squared / 2 / ratio)
-        return (1 - share) * parts[0] + share * parts[1] - level
+        return float((shares * special.gammainc(dim / 2, squared / 2 / ratios)).sum()) - level
 
-    # the narrow and the wide Gaussian alone have radii on both sides
-    low, high = (2 * special.gammaincinv(dim / 2, level) * factor for factor in (0.999, 1.001 * ratio))
+    # the narrowest and the widest Gaussian alone have radii on both sides
+    low, high = (2 * special.gammaincinv(dim / 2, level) * factor for factor in (0.999, 1.001 * ratios.max()))
     return float(np.sqrt(optimize.brentq(excess, low, high, xtol=1e-10)))
+
+
+def _parts(shape: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Shares (M,) and ratios (M,) of the Gaussians of a mixture, the narrow one first."""
+    shares, ratios = np.array(shape[::2], np.float64), np.array(shape[1::2], np.float64)
+    return np.append(1 - shares.sum(), shares), np.append(1.0, ratios)
 
 
 def _check(family: str, shape: Sequence[float]) -> None:
@@ -152,9 +162,12 @@ def _check(family: str, shape: Sequence[float]) -> None:
     values = tuple(shape)
     if family == 'student_t':
         fits, wanted = len(values) == 1 and 0 < values[0] < math.inf, '(degrees of freedom > 0,)'
-    elif family == 'mixture':
-        fits = len(values) == 2 and 0 < values[0] < 1 <= values[1] < math.inf
-        wanted = '(share between 0 and 1, ratio >= 1)'
+    elif family in _WIDE_PARTS:
+        shares, ratios = values[::2], values[1::2]
+        fits = len(values) == 2 * _WIDE_PARTS[family] and all(1 <= ratio < math.inf for ratio in ratios)
+        fits &= all(share > 0 for share in shares) and sum(shares) < 1
+        wanted = ', '.join(['share > 0, ratio >= 1'] * _WIDE_PARTS[family])
+        wanted = f'({wanted}) with shares below 1 in all'
     else:
         fits, wanted = not values, '()'
     if not fits:

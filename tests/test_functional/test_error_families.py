@@ -18,7 +18,7 @@ from mmpose_ext.functional import (
     region_radius,
 )
 
-SHAPES = dict(gaussian=(), laplace=(), student_t=(3.0,), mixture=(0.3, 20.0))
+SHAPES = dict(gaussian=(), laplace=(), student_t=(3.0,), mixture=(0.3, 20.0), mixture3=(0.3, 4.0, 0.2, 50.0))
 COVARIANCE = np.array([[9.0, 3.0], [3.0, 4.0]])
 
 
@@ -65,6 +65,10 @@ def test_densities_are_those_of_scipy():
     wide = stats.multivariate_normal(np.zeros(2), 20 * COVARIANCE)
     expected = np.log(0.7 * gaussian.pdf(errors) + 0.3 * wide.pdf(errors))
     np.testing.assert_allclose(error_log_density(errors, COVARIANCE, 'mixture', (0.3, 20.0)), expected)
+    wider = stats.multivariate_normal(np.zeros(2), 50 * COVARIANCE)
+    expected = np.log(0.6 * gaussian.pdf(errors) + 0.3 * wide.pdf(errors) + 0.1 * wider.pdf(errors))
+    shape = (0.3, 20.0, 0.1, 50.0)
+    np.testing.assert_allclose(error_log_density(errors, COVARIANCE, 'mixture3', shape), expected)
 
 
 @pytest.mark.parametrize('family', ERROR_FAMILIES)
@@ -88,6 +92,7 @@ def test_a_region_with_depth_holds_its_share_of_samples(family):
         laplace=lambda: rng.gamma(dim, 1.0, count),
         student_t=lambda: np.sqrt(dim * rng.f(dim, 3.0, count)),
         mixture=lambda: np.sqrt(rng.chisquare(dim, count) * np.where(rng.random(count) < 0.3, 20.0, 1.0)),
+        mixture3=lambda: np.sqrt(rng.chisquare(dim, count) * rng.choice([1, 4, 50], count, p=[0.5, 0.3, 0.2])),
     )[family]()
     errors = directions / np.linalg.norm(directions, axis=1, keepdims=True) * lengths[:, None]
     for level in (0.5, 0.95):
@@ -98,7 +103,16 @@ def test_a_region_with_depth_holds_its_share_of_samples(family):
 def test_arguments_are_checked():
     with pytest.raises(ValueError, match="'family' must be"):
         region_radius(0.5, 'cauchy')
-    for family, shape in [('student_t', (0.0,)), ('student_t', ()), ('mixture', (0.2, 0.5)), ('gaussian', (1.0,))]:
+    for family, shape in [
+        ('student_t', (0.0,)),
+        ('student_t', ()),
+        ('mixture', (0.2, 0.5)),
+        ('mixture', (0.2, 2.0, 0.2, 3.0)),
+        ('mixture3', (0.2, 2.0)),
+        ('mixture3', (0.6, 2.0, 0.4, 3.0)),
+        ('mixture3', (0.6, 2.0, math.nan, 3.0)),
+        ('gaussian', (1.0,)),
+    ]:
         with pytest.raises(ValueError, match=f"'shape' must be .* for the family '{family}'"):
             region_radius(0.5, family, shape=shape)
     with pytest.raises(ValueError, match="'level' must be"):
