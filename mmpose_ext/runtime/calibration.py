@@ -14,7 +14,7 @@ __all__ = ['PERSON_SCORES', 'Calibration', 'CovarianceScale', 'Curve', 'mean_sco
 
 _FORMAT = 1
 # families of errors, and how many numbers their shape has
-_SHAPES = {'gaussian': 0, 'laplace': 0, 'student_t': 1, 'mixture': 2}
+_SHAPES = {'gaussian': 0, 'laplace': 0, 'student_t': 1, 'mixture': 2, 'mixture3': 4}
 PERSON_SCORES = ('score', 'joints', 'visibility')
 _CURVES = ('expected_oks', 'probability', 'visibility', 'person_oks')
 
@@ -42,8 +42,9 @@ class CovarianceScale:
     """How covariances become the scale of a family of errors.
 
     Args:
-        family: 'gaussian', 'laplace', 'student_t' or 'mixture', see :mod:`mmpose_ext.functional.error_families`.
-        shape: Of the family: none, none, the degrees of freedom, or share and ratio of the wide Gaussian.
+        family: 'gaussian', 'laplace', 'student_t', 'mixture' or 'mixture3', see
+            :mod:`mmpose_ext.functional.error_families`.
+        shape: Of the family: none, none, the degrees of freedom, or share and ratio of each wide Gaussian.
         scale: Factor of the covariances of all joints.
         joint_scales: (K,) factor of each joint, which is used.
         levels: (L,) shares of all errors, rising.

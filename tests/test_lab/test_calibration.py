@@ -10,10 +10,18 @@ from scipy import stats
 
 from mmpose_ext.apis.predict import predict
 from mmpose_ext.evaluation import JointPairs
-from mmpose_ext.functional import dark_refine, find_peaks, keypoint_oks, map_covariances, scale_covariances
+from mmpose_ext.functional import (
+    ERROR_FAMILIES,
+    dark_refine,
+    find_peaks,
+    keypoint_oks,
+    map_covariances,
+    scale_covariances,
+)
 from mmpose_ext.lab.calibration import calibrate, figures, fit_calibration, split_people
 from mmpose_ext.lab.calibration import run as run_module
-from mmpose_ext.lab.calibration.covariance_fit import conformal_radii, fit_covariances, fit_family
+from mmpose_ext.lab.calibration.covariance_fit import conformal_radii, fit_covariances
+from mmpose_ext.lab.calibration.family_fit import fit_family
 from mmpose_ext.lab.calibration.score_fit import fit_curve, isotonic_curve
 from mmpose_ext.lab.calibration.shift import reordered_annotations
 from mmpose_ext.runtime.calibration import read_calibration
@@ -31,11 +39,14 @@ def known_lengths(family, count=1500, seed=0, degrees=2.5):
         laplace=lambda: rng.gamma(2, 1.0, (count, JOINTS)),
         student_t=lambda: np.sqrt(2 * rng.f(2, degrees, (count, JOINTS))),
         mixture=lambda: np.sqrt(rng.chisquare(2, (count, JOINTS)) * rng.choice([1, 40], (count, JOINTS), p=[0.8, 0.2])),
+        mixture3=lambda: np.sqrt(
+            rng.chisquare(2, (count, JOINTS)) * rng.choice([1, 8, 100], (count, JOINTS), p=[0.5, 0.3, 0.2])
+        ),
     )[family]()
     return lengths * np.sqrt(SCALES)
 
 
-@pytest.mark.parametrize('family', ['gaussian', 'laplace', 'student_t', 'mixture'])
+@pytest.mark.parametrize('family', ['gaussian', 'laplace', 'student_t', 'mixture', 'mixture3'])
 def test_the_right_family_and_scale_are_found(family):
     lengths = known_lengths(family)
     labeled = np.random.default_rng(1).random(lengths.shape) < 0.8
@@ -43,12 +54,16 @@ def test_the_right_family_and_scale_are_found(family):
     scale, fits = fit_covariances(lengths, labeled, np.arange(len(lengths)), (0.5, 0.9, 0.95))
     # Student's t with many degrees of freedom, and a mixture of equal parts, are Gaussian
     assert scale.family == family or (family == 'gaussian' and min(fit.nll for fit in fits) > fits[0].nll - 2e-3)
-    assert len(fits) == 4
+    assert [fit.family for fit in fits] == list(ERROR_FAMILIES)
+    chosen = next(fit for fit in fits if fit.family == scale.family)
+    assert chosen.coverage_error < 0.02
     np.testing.assert_allclose(scale.joint_scales, SCALES, rtol=0.2)
     if family == 'student_t':
         assert scale.shape[0] == pytest.approx(2.5, rel=0.2)
     if family == 'mixture':
         assert scale.shape == pytest.approx((0.2, 40), rel=0.2)
+    if family == 'mixture3':
+        assert scale.shape == pytest.approx((0.3, 8, 0.2, 100), rel=0.25)
     others = known_lengths(family, 8000, seed=5) / np.sqrt(scale.joint_scales)
     for radius, level in zip(scale.radii, scale.levels, strict=True):
         assert (others <= radius).mean() == pytest.approx(level, abs=0.02)

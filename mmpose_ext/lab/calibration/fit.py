@@ -10,7 +10,8 @@ from mmpose_ext.evaluation.keypoint_calibration import COVERAGE_LEVELS, calibrat
 from mmpose_ext.functional import average_precision, mahalanobis, region_radius
 from mmpose_ext.runtime.calibration import PERSON_SCORES, Calibration, CovarianceScale, mean_scores
 
-from .covariance_fit import FamilyFit, fit_covariances
+from .covariance_fit import fit_covariances
+from .family_fit import FamilyFit
 from .score_fit import CurveFit, fit_curve, rising_curve
 
 __all__ = ['FEWEST_PEOPLE', 'CalibrationFit', 'figures', 'fit_calibration', 'split_people']

@@ -14,7 +14,8 @@ from .people import predict_people
 
 __all__ = ['CalibrationReport', 'calibrate', 'calibration_path']
 
-_SHAPES = {'student_t': ('degrees of freedom',), 'mixture': ('share of the wide Gaussian', 'ratio of its variance')}
+_WIDE_PART = ('share of a wide Gaussian', 'ratio of its variance')
+_SHAPES = {'student_t': ('degrees of freedom',), 'mixture': _WIDE_PART, 'mixture3': 2 * _WIDE_PART}
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,13 @@ class CalibrationReport:
         lines = [f'fitted on {self.people[0]} people, measured on {self.people[1]} others']
         scale = self.fit.calibration.covariance
         if scale is not None:
-            losses = ', '.join(f'{fit.family} {fit.nll:.3f}' for fit in self.fit.families)
-            shape = dict(zip(_SHAPES.get(scale.family, ()), scale.shape, strict=True))
-            words = ''.join(f', {name} {value:.3g}' for name, value in shape.items())
-            lines.append(f'errors: {scale.family}{words} (negative log-likelihood {losses}), scale {scale.scale:.3g}')
+            shape = zip(_SHAPES.get(scale.family, ()), scale.shape, strict=True)
+            words = ''.join(f', {name} {value:.3g}' for name, value in shape)
+            lines.append(f'errors: {scale.family}{words}, scale {scale.scale:.3g}; by cross validation:')
+            lines += [
+                f'  {fit.family:<10} negative log-likelihood {fit.nll:.3f}, coverage wrong by {fit.coverage_error:.3f}'
+                for fit in self.fit.families
+            ]
         errors = ', '.join(f'{name} {error:.4f}' for name, error in self.fit.expected_oks.errors.items())
         lines.append(f'scores: {self.fit.expected_oks.method} (squared error {errors})')
         lines.append(f'people are ranked by: {self.fit.calibration.person_score}')
