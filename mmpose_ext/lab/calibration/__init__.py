@@ -1,7 +1,8 @@
 """Confidences that mean something: fitted on held-out people, measured on others. ``tools/calibrate.py`` runs it."""
 
 from .fit import FEWEST_PEOPLE, CalibrationFit, figures, fit_calibration, split_people
-from .run import CalibrationReport, calibrate, calibration_path
+from .report import CalibrationReport, calibration_table
+from .run import calibrate, calibration_path
 
 __all__ = [
     'FEWEST_PEOPLE',
@@ -9,6 +10,7 @@ __all__ = [
     'CalibrationReport',
     'calibrate',
     'calibration_path',
+    'calibration_table',
     'figures',
     'fit_calibration',
     'split_people',

@@ -44,12 +44,18 @@ def isotonic_curve(scores: np.ndarray, values: np.ndarray) -> Curve:
 
 
 def rising_curve(scores: np.ndarray, values: np.ndarray) -> Curve:
-    """The isotonic curve with a slope of a thousandth in all where it is flat, so that no two scores become equal."""
+    """The isotonic curve with a slope of a thousandth in all where it is flat, so that no two scores become equal.
+
+    It rises also beyond the scores that it was fitted to, on both sides for the length of their range.
+    """
     curve = isotonic_curve(scores, values)
     if len(curve.scores) < 2:
         return curve
-    share = (curve.scores - curve.scores[0]) / (curve.scores[-1] - curve.scores[0])
-    return Curve(curve.scores, 0.999 * curve.values + 0.001 * share)
+    low, high = curve.scores[0], curve.scores[-1]
+    places = np.concatenate(([2 * low - high], curve.scores, [2 * high - low]))
+    levels = np.concatenate((curve.values[:1], curve.values, curve.values[-1:]))
+    share = (places - places[0]) / (places[-1] - places[0])
+    return Curve(places, 0.999 * levels + 0.001 * share)
 
 
 def power_curve(scores: np.ndarray, values: np.ndarray) -> Curve:
