@@ -174,6 +174,7 @@ OTHERS: dict[str, set[str]] = {
     'DATASETS': {'CropCache', 'FlicDataset', 'Human36mImageDataset', 'LspDataset', 'Synthetic3dDataset'},
     'METRICS': {
         'CameraMPJPE',
+        'CocoMetric',
         'ConfidenceCorrelation',
         'FasterCocoMetric',
         'FasterCocoWholeBodyMetric',

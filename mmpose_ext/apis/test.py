@@ -14,10 +14,19 @@ from mmengine.runner import Runner
 from mmpose_ext.checkpoint import load_fitting_weights, unwrap_model
 from mmpose_ext.models.heads import BaseHead
 from mmpose_ext.runtime.calibration import read_calibration
+from mmpose_ext.runtime.skeleton import Skeleton
 
 from .runtime import load_config, process_group, set_visualization
 
 __all__ = ['evaluate']
+
+# metrics that rank people by the mean score of their joints, and the same metrics that can take calibrated scores
+_RANKED = {
+    'CocoMetric': 'mmpose_ext.CocoMetric',
+    'mmpose.CocoMetric': 'mmpose_ext.CocoMetric',
+    **{name: name for name in ('mmpose_ext.CocoMetric', 'mmpose_ext.FasterCocoMetric')},
+    'mmpose_ext.FasterCocoWholeBodyMetric': 'mmpose_ext.FasterCocoWholeBodyMetric',
+}
 
 
 def evaluate(
@@ -51,6 +60,7 @@ def evaluate(
         cfg_options: Values by dotted key, merged into the config first.
         launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
         calibration: File of ``tools/calibrate.py``, applied to scores and covariances of a head of this package.
+            ``CocoMetric`` then ranks people by their calibrated scores, unless the config names its ``score_mode``.
 
     Returns:
         The metrics by name.
@@ -73,7 +83,7 @@ def evaluate(
     with process_group(cfg):
         runner = Runner.from_cfg(cfg)
         model = unwrap_model(runner.model)
-        _check_head(model, calibration)
+        _check_model(runner, model, calibration)
         match = load_fitting_weights(model, checkpoint)
         print_log(f'Load checkpoint from {checkpoint}', logger='current')
         metrics = runner.test()
@@ -95,10 +105,19 @@ def _apply_calibration(cfg: Config, calibration: str | None) -> None:
     if calibration is not None:
         read_calibration(calibration)
         cfg.merge_from_dict({'model.test_cfg.calibration': calibration})
+        evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+        for evaluator in evaluators:
+            if evaluator.type in _RANKED and 'score_mode' not in evaluator:
+                evaluator.update(type=_RANKED[evaluator.type], score_mode='pose')
 
 
-def _check_head(model: BaseModel, calibration: str | None) -> None:
-    if calibration is not None and not isinstance(model.head, BaseHead):
+def _check_model(runner: Runner, model: BaseModel, calibration: str | None) -> None:
+    if calibration is None:
+        return
+    read_calibration(calibration).check_model(
+        Skeleton.from_metainfo(runner.test_loop.dataloader.dataset.metainfo).joint_names
+    )
+    if not isinstance(model.head, BaseHead):
         raise ValueError(
             "'calibration' must be None with a head of MMPose (one of mmpose_ext loads its checkpoints), got "
             f'{calibration!r} with {type(model.head).__name__}'

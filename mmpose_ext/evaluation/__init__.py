@@ -2,7 +2,7 @@
 
 from .camera_mpjpe import CameraMPJPE
 from .coco_figures import coco_figures
-from .coco_metric import FasterCocoMetric, FasterCocoWholeBodyMetric
+from .coco_metric import CocoMetric, FasterCocoMetric, FasterCocoWholeBodyMetric
 from .confidence_correlation import ConfidenceCorrelation
 from .joint_pairs import JointPairs
 from .keypoint_calibration import KeypointCalibration
@@ -10,6 +10,7 @@ from .pck_accuracy import PCKhAccuracy, TorsoPCKAccuracy
 
 __all__ = [
     'CameraMPJPE',
+    'CocoMetric',
     'ConfidenceCorrelation',
     'FasterCocoMetric',
     'FasterCocoWholeBodyMetric',

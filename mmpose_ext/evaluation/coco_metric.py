@@ -1,17 +1,17 @@
-"""MMPose's metrics on datasets in COCO's format, with figures by faster-coco-eval."""
+"""MMPose's metrics on datasets in COCO's format, ranked by calibrated scores, and with figures by faster-coco-eval."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, cast
 
 import numpy as np
-from mmpose.evaluation.metrics import CocoMetric, CocoWholeBodyMetric
+from mmpose.evaluation import metrics as mmpose_metrics
 
 from mmpose_ext.registry import METRICS
 
-from .arrays import Annotation
+from .arrays import Annotation, Sample, to_array
 from .coco_figures import CocoResult, coco_figures
 
-__all__ = ['FasterCocoMetric', 'FasterCocoWholeBodyMetric']
+__all__ = ['CocoMetric', 'FasterCocoMetric', 'FasterCocoWholeBodyMetric']
 
 # the joints of COCO-WholeBody as its annotations name them
 _PARTS = ('keypoints', 'foot_kpts', 'face_kpts', 'lefthand_kpts', 'righthand_kpts')
@@ -28,6 +28,53 @@ class _Person(TypedDict, total=False):
 
 
 @METRICS.register_module()
+class CocoMetric(mmpose_metrics.CocoMetric):
+    """MMPose's ``CocoMetric``, which can also rank people by their calibrated scores.
+
+    Heads of this package predict ``pose_scores``, the expected OKS of each person, with ``model.test_cfg.calibration``.
+    MMPose's score modes do not know them: 'bbox_keypoint' takes the mean score of the joints.
+
+    Args:
+        ann_file: As in MMPose's metric, as are all other options.
+        score_mode: 'pose' for the score of the box times ``pose_scores``, or one of MMPose's modes.
+        options: Of MMPose's metric.
+
+    Raises:
+        ValueError: If ``score_mode`` is unknown, or with 'pose' predictions have no ``pose_scores``.
+    """
+
+    def __init__(self, ann_file: str | None = None, score_mode: str = 'bbox_keypoint', **options: object) -> None:
+        self.ranks_by_pose = score_mode == 'pose'
+        super().__init__(ann_file, score_mode='bbox' if self.ranks_by_pose else score_mode, **options)
+
+    def process(self, data_batch: object, data_samples: Sequence[Sample]) -> None:
+        """Keep what a batch predicted.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Samples as dictionaries, with ``pred_instances`` and ``gt_instances``.
+        """
+        if self.ranks_by_pose:
+            data_samples = [_with_pose_scores(sample) for sample in data_samples]
+        super().process(data_batch, data_samples)
+
+
+def _with_pose_scores(sample: Sample) -> Sample:
+    """A sample whose predicted boxes have their scores times those of the poses."""
+    predicted = sample['pred_instances']
+    if 'pose_scores' not in predicted:
+        raise ValueError(
+            "'pred_instances' must have pose_scores with score_mode='pose', from a head of mmpose_ext with "
+            f'model.test_cfg.calibration; got {", ".join(sorted(predicted))}'
+        )
+    scores = to_array(predicted['pose_scores'])
+    boxes = predicted.get('bbox_scores', sample['gt_instances'].get('bbox_scores', np.ones_like(scores)))
+    ranked = sample.copy()
+    ranked['pred_instances'] = {**predicted, 'bbox_scores': to_array(boxes) * scores}
+    return ranked
+
+
+@METRICS.register_module()
 class FasterCocoMetric(CocoMetric):
     """``CocoMetric`` whose figures faster-coco-eval computes in place of xtcocotools (the extra ``coco``).
 
@@ -41,7 +88,7 @@ class FasterCocoMetric(CocoMetric):
     """
 
     # MMPose's metric whose form a file of detections has
-    _written_by = CocoMetric
+    _written_by = mmpose_metrics.CocoMetric
 
     def results2json(self, keypoints: Mapping[int, Sequence[_Person]], outfile_prefix: str) -> None:
         """Keep the detections of images for the evaluation; write them if ``outfile_prefix`` is an option."""
@@ -84,13 +131,13 @@ class FasterCocoWholeBodyMetric(FasterCocoMetric):
     As in xtcocotools, the area of a detection is that of its 17 joints of the body, and the category is always 1.
     """
 
-    default_prefix = CocoWholeBodyMetric.default_prefix
-    body_num = CocoWholeBodyMetric.body_num
-    _written_by = CocoWholeBodyMetric
+    default_prefix = mmpose_metrics.CocoWholeBodyMetric.default_prefix
+    body_num = mmpose_metrics.CocoWholeBodyMetric.body_num
+    _written_by = mmpose_metrics.CocoWholeBodyMetric
 
     def gt_to_coco_json(self, gt_dicts: Sequence[Mapping[str, object]], outfile_prefix: str) -> str:
         """Write the annotations of samples, with the joints of all parts, as a file in COCO's format."""
-        return CocoWholeBodyMetric.gt_to_coco_json(self, gt_dicts, outfile_prefix)
+        return mmpose_metrics.CocoWholeBodyMetric.gt_to_coco_json(self, gt_dicts, outfile_prefix)
 
     def _annotation(self, annotation: Annotation) -> Annotation:
         """An annotation with all joints in one list."""

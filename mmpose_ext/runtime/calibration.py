@@ -1,7 +1,6 @@
 """What ``tools/calibrate.py`` has measured, and how it changes scores and covariances; without torch."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -10,11 +9,14 @@ import numpy as np
 
 from mmpose_ext.files import parse_json
 
+from .json_entries import Entries
+
 __all__ = ['PERSON_SCORES', 'Calibration', 'CovarianceScale', 'Curve', 'mean_scores', 'read_calibration']
 
 _FORMAT = 1
 # families of errors, and how many numbers their shape has
 _SHAPES = {'gaussian': 0, 'laplace': 0, 'student_t': 1, 'mixture': 2, 'mixture3': 4}
+_MIXTURES = ('mixture', 'mixture3')
 PERSON_SCORES = ('score', 'joints', 'visibility')
 _CURVES = ('expected_oks', 'probability', 'visibility', 'person_oks')
 
@@ -115,6 +117,18 @@ class Calibration:
         self._check_joints('covariances', np.shape(covariances)[-3])
         return (covariances * self.covariance.joint_scales[:, None, None]).astype(np.float32)
 
+    def check_model(self, joint_names: Sequence[str]) -> None:
+        """Check that a model has the joints of the calibration, in the same order.
+
+        Raises:
+            ValueError: If a name differs.
+        """
+        if tuple(joint_names) != self.joint_names:
+            raise ValueError(
+                f"'calibration' must be that of a model with the joints {', '.join(joint_names)}, got one for "
+                f'{", ".join(self.joint_names)}'
+            )
+
     def _check_joints(self, name: str, joints: int) -> None:
         if joints != len(self.joint_names):
             raise ValueError(f"'{name}' must have the calibration's {len(self.joint_names)} joints, got {joints}")
@@ -158,7 +172,7 @@ class Calibration:
         Raises:
             ValueError: If an entry is missing or out of range; the message names the file and the entry.
         """
-        entries = _Entries(content, source, '')
+        entries = Entries(content, source, '')
         if entries['format'] != _FORMAT:
             raise ValueError(f"{source}: 'format' must be {_FORMAT}, got {entries['format']!r}")
         names = entries['joint_names']
@@ -176,84 +190,21 @@ class Calibration:
         )
 
 
-class _Entries:
-    """Entries of a json object, with a name for messages."""
-
-    def __init__(self, content: object, source: str, path: str) -> None:
-        if not isinstance(content, Mapping):
-            raise ValueError(f"{source}: '{path or 'the content'}' must be an object, got {type(content).__name__}")
-        self._content: Mapping[str, object] = content
-        self._source, self._path = source, path
-
-    def _name(self, key: str) -> str:
-        """The place of an entry in the file."""
-        return f'{self._path}.{key}' if self._path else key
-
-    def __getitem__(self, key: str) -> object:
-        if key not in self._content:
-            raise ValueError(f"{self._source}: '{self._name(key)}' is missing")
-        return self._content[key]
-
-    def mapping(self, key: str) -> dict[str, object]:
-        """An object as it is."""
-        return dict(self.inner(key)._content)
-
-    def inner(self, key: str) -> '_Entries':
-        """The entries of an object."""
-        return _Entries(self[key], self._source, self._name(key))
-
-    def numbers(
-        self, key: str, shape: tuple[int | None, ...], low: float, high: float, infinite: bool = False
-    ) -> np.ndarray:
-        """Numbers of a shape, None for any length above 0, between two bounds; null is infinite where allowed."""
-        value = self[key]
-        array = np.full(0, np.nan)
-        if not isinstance(value, str):
-            with suppress(TypeError, ValueError):
-                array = np.array(value, np.float64)
-        if infinite:
-            array = np.where(np.isnan(array), np.inf, array)
-        fits = array.ndim == len(shape) and all(
-            side > 0 if wanted is None else side == wanted for side, wanted in zip(array.shape, shape, strict=True)
-        )
-        if not fits or not ((array >= low) & (array <= (np.inf if infinite else high))).all():
-            sides = ', '.join('any' if side is None else str(side) for side in shape) or 'one number'
-            raise ValueError(
-                f"{self._source}: '{self._name(key)}' must be numbers from {low:g} to {high:g} of the shape ({sides}), "
-                f'got {value!r:.200}'
-            )
-        return array
-
-    def choice(self, key: str, allowed: Sequence[str]) -> str:
-        """One of several words."""
-        value = self[key]
-        if not isinstance(value, str) or value not in allowed:
-            raise ValueError(
-                f"{self._source}: '{self._name(key)}' must be one of {', '.join(allowed)}, got {value!r:.200}"
-            )
-        return value
-
-    def rising(self, key: str, length: int | None, low: float, high: float, strictly: bool) -> np.ndarray:
-        """Numbers (length,) that do not fall."""
-        array = self.numbers(key, (length,), low, high)
-        steps = np.diff(array)
-        if not ((steps > 0) if strictly else (steps >= 0)).all():
-            raise ValueError(f"{self._source}: '{self._name(key)}' must rise, got {array.tolist()!r:.200}")
-        return array
-
-
-def _curve(entries: _Entries) -> Curve:
+def _curve(entries: Entries) -> Curve:
     scores = entries.rising('scores', None, -1e30, 1e30, strictly=True)
     return Curve(scores, entries.rising('values', len(scores), 0.0, 1.0, strictly=False))
 
 
-def _covariance_scale(entries: _Entries, joints: int) -> CovarianceScale:
+def _covariance_scale(entries: Entries, joints: int) -> CovarianceScale:
     family = entries.choice('family', tuple(_SHAPES))
     levels = entries.rising('levels', None, 1e-6, 1 - 1e-6, strictly=True)
     count = len(levels)
+    shape = tuple(entries.numbers('shape', (_SHAPES[family],), 1e-6, 1e12).tolist())
+    if family in _MIXTURES and not (sum(shape[::2]) < 1 <= min(shape[1::2])):
+        raise entries.mistake('shape', 'shares below 1 in all and ratios from 1')
     return CovarianceScale(
         family=family,
-        shape=tuple(entries.numbers('shape', (_SHAPES[family],), 1e-6, 1e12).tolist()),
+        shape=shape,
         scale=float(entries.numbers('scale', (), 1e-12, 1e12)),
         joint_scales=entries.numbers('joint_scales', (joints,), 1e-12, 1e12),
         levels=levels,

@@ -101,8 +101,9 @@ class People:
 
         Returns:
             For each person ``keypoints`` (x, y, score for each joint), ``score``, ``bbox`` (x, y, w, h), ``area`` and,
-            where there are any, ``keypoint_sigmas``, ``keypoint_covariances`` (for each joint D rows of D numbers),
-            ``keypoint_depths`` and ``track_id``. A joint that is not finite is (0, 0, 0).
+            where there are any, ``keypoint_sigmas``, ``keypoint_covariances`` (for each joint D rows of D numbers, or
+            None where they are not finite), ``keypoint_depths`` and ``track_id``. A joint that is not finite is (0, 0,
+            0).
         """
         entries = []
         for person in range(len(self)):
@@ -123,7 +124,11 @@ class People:
             if self.sigmas is not None:
                 entry['keypoint_sigmas'] = [_rounded(sigma) for sigma in self.sigmas[person]]
             if self.covariances is not None:
-                entry['keypoint_covariances'] = [[_rounded(row) for row in one] for one in self.covariances[person]]
+                # numbers in place of an unknown covariance would say that the joint is certain
+                entry['keypoint_covariances'] = [
+                    [_rounded(row) for row in one] if np.isfinite(one).all() else None
+                    for one in self.covariances[person]
+                ]
             if self.track_ids is not None:
                 entry['track_id'] = int(self.track_ids[person])
             entries.append(entry)

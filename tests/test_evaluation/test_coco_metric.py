@@ -11,6 +11,7 @@ from mmpose.evaluation.metrics import CocoMetric, CocoWholeBodyMetric
 from xtcocotools.coco import COCO
 from xtcocotools.cocoeval import COCOeval
 
+from mmpose_ext.evaluation import CocoMetric as OurCocoMetric
 from mmpose_ext.evaluation import FasterCocoMetric, FasterCocoWholeBodyMetric, coco_figures
 
 PARTS = dict(keypoints=17, foot_kpts=6, face_kpts=68, lefthand_kpts=21, righthand_kpts=21)
@@ -164,6 +165,34 @@ def test_metric_equals_that_of_mmpose(name, ours, theirs, tmp_path):
         figures.append(metric.evaluate(len(found)))
     assert figures[0].keys() == figures[1].keys()
     np.testing.assert_allclose(list(figures[0].values()), list(figures[1].values()), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize('kind', [OurCocoMetric, FasterCocoMetric])
+def test_people_are_ranked_by_calibrated_scores(kind, tmp_path):
+    """As xtcocotools ranks detections whose score is that of the box times that of the pose."""
+    rng = np.random.default_rng(5)
+    truth = people(rng, 17)
+    path = tmp_path / 'truth.json'
+    path.write_text(json.dumps(truth))
+    found = detections(rng, truth, 17)
+    sigmas, poses = np.linspace(0.03, 0.1, 17), rng.random(len(found)).round(1)
+    figures = []
+    for mode in ('pose', 'bbox_keypoint'):
+        metric = kind(ann_file=str(path), score_mode=mode, nms_mode='none')
+        metric.dataset_meta = dict(num_keypoints=17, sigmas=sigmas, dataset_name='coco')
+        for number, (one, pose) in enumerate(zip(found, poses, strict=True)):
+            points = np.array(one['keypoints']).reshape(1, 17, 3)
+            instances = dict(keypoints=points[..., :2], keypoint_scores=points[..., 2], pose_scores=np.array([pose]))
+            sample = dict(id=number, img_id=one['image_id'], category_id=1, pred_instances=instances)
+            metric.process([], [dict(sample, gt_instances=dict(bbox_scores=np.array([one['score']])))])
+        figures.append(list(metric.evaluate(len(found)).values()))
+    ranked = [dict(one, score=one['score'] * pose) for one, pose in zip(found, poses, strict=True)]
+    np.testing.assert_allclose(figures[0], official(truth, ranked, sigmas, path), rtol=0, atol=1e-6)
+    assert abs(figures[0][0] - figures[1][0]) > 1e-3
+    with pytest.raises(ValueError, match="'pred_instances' must have pose_scores with score_mode='pose'"):
+        kind(ann_file=str(path), score_mode='pose').process([], [dict(sample, pred_instances=dict(keypoints=points))])
+    with pytest.raises(ValueError, match='score_mode'):
+        kind(ann_file=str(path), score_mode='people')
 
 
 def test_errors():

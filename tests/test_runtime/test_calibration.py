@@ -98,6 +98,7 @@ def test_what_is_written_is_read(tmp_path, covariance):
         (('covariance', 'family'), 'cauchy', "'covariance.family' must be one of"),
         (('covariance', 'shape'), [0], "'covariance.shape' must be numbers"),
         (('covariance', 'shape'), [1.0, 2.0], r"'covariance.shape' must be .* of the shape \(1\)"),
+        (('covariance', 'shape'), [], r"'covariance.shape' must be .* of the shape \(1\)"),
         (('covariance', 'joint_scales'), [1.0, 2.0], r"'covariance.joint_scales' must be .* of the shape \(3\)"),
         (('covariance', 'joint_scales'), [1.0, -2.0, 3.0], "'covariance.joint_scales' must be numbers"),
         (('covariance', 'joint_scales'), [1.0, None, 3.0], "'covariance.joint_scales' must be numbers"),
@@ -119,6 +120,25 @@ def test_mistakes_are_named(tmp_path, place, value, message):
     path.write_text(json.dumps(content) + ' ')
     with pytest.raises(ValueError, match=f"'{'.'.join(place)}' is missing"):
         read_calibration(path)
+
+
+@pytest.mark.parametrize('shape', [[1.0, 40.0], [0.2, 0.5], [0.2, 3.0, 0.9, 40.0]])
+def test_shapes_of_mixtures_are_checked(shape):
+    content = calibration().to_dict()
+    family = 'mixture' if len(shape) == 2 else 'mixture3'
+    content['covariance'].update(family=family, shape=shape)
+    with pytest.raises(ValueError, match=r"'covariance.shape' must be shares below 1 in all and ratios from 1"):
+        Calibration.from_dict(content)
+    content['covariance']['shape'] = [0.2, 3.0, 0.2, 40.0][: len(shape)]
+    assert Calibration.from_dict(content).covariance.family == family
+
+
+def test_calibrations_of_other_joints_are_refused():
+    calibration().check_model(NAMES)
+    with pytest.raises(
+        ValueError, match=r'with the joints nose, left_hand, .* got one for left_hand, right_hand, nose'
+    ):
+        calibration().check_model(('nose', 'left_hand', 'right_hand'))
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):

@@ -42,6 +42,10 @@ def test_covariances(people):
     entry = people.to_coco(image_id=8)[1]
     np.testing.assert_allclose(entry['keypoint_covariances'], people.covariances[1], atol=1e-3)
     assert 'keypoint_sigmas' in entry
+    unknown = people.covariances.copy()
+    unknown[1, 2] = np.nan
+    found = replace(people, covariances=unknown).to_coco(image_id=8)[1]['keypoint_covariances']
+    assert found == [*entry['keypoint_covariances'][:2], None]  # zeros would say that the joint is certain
     assert np.array_equal(people.select(np.array([1])).covariances, people.covariances[1:])
     pytest.importorskip('supervision')
     assert np.array_equal(people.to_supervision().data['covariance'], people.covariances[..., :2, :2])

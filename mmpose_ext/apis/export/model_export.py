@@ -14,6 +14,7 @@ from mmpose_ext.apis.predict.pose_model import build_model
 from mmpose_ext.registry import DATASETS
 from mmpose_ext.runtime.calibration import read_calibration
 from mmpose_ext.runtime.crops import CropSettings, boxes_to_regions, crop_person, usable_boxes, whole_image
+from mmpose_ext.runtime.skeleton import Skeleton
 from mmpose_ext.runtime.sources import Source, open_source
 
 from .comparison import ExportReport, compare_with_torch
@@ -73,7 +74,9 @@ def export_model(
     graph = PoseGraph(estimator, flip, covariances)
     settings = graph_settings(graph, config)
     if calibration is not None:
-        settings['calibration'] = read_calibration(calibration).to_dict()
+        found = read_calibration(calibration)
+        found.check_model(Skeleton.from_metainfo(estimator.dataset_meta).joint_names)
+        settings['calibration'] = found.to_dict()
     width, height = graph.codec.input_size
     crop = CropSettings((int(width), int(height)), float(str(settings['padding'])), bool(settings['udp']))
     crops = _crops_of_data(config) if images is None else _crops_of_images(images, boxes, crop)

@@ -111,8 +111,9 @@ class TorchPoseModel:
             self.model.test_cfg['flip_test'] = flip
         if covariances is not None:
             self.model.test_cfg['output_covariances'] = covariances
+        self.skeleton = Skeleton.from_metainfo(self.model.dataset_meta)
         if calibration is not None:
-            read_calibration(calibration)
+            read_calibration(calibration).check_model(self.skeleton.joint_names)
             self.model.test_cfg['calibration'] = str(calibration)
         for name, value in dict(covariances=covariances, calibration=calibration).items():
             if value and not isinstance(self.model.head, BaseHead):
@@ -122,7 +123,6 @@ class TorchPoseModel:
                 )
         self.model.test_cfg['output_heatmaps'] = False
         self.batch_size = batch_size
-        self.skeleton = Skeleton.from_metainfo(self.model.dataset_meta)
         with named_errors('model', "a config with the pipeline of 'test_dataloader'", config):
             self._pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
 

@@ -65,7 +65,8 @@ def fit_calibration(
         seed: Of the cross validations.
 
     Raises:
-        ValueError: If no joint is labeled, or fewer than two scores are finite.
+        ValueError: If no joint is labeled, fewer than two scores are finite, or there are covariances and none of them
+            is positive definite.
     """
     labeled = pairs.labeled
     if not labeled.any():
@@ -79,6 +80,8 @@ def fit_calibration(
     families: list[FamilyFit] = []
     if pairs.covariances is not None:
         lengths = mahalanobis(pairs.errors, pairs.covariances)
+        if not np.isfinite(lengths[labeled]).any():
+            raise ValueError('a calibration needs predicted covariances that are positive definite, got none')
         scale, families = fit_covariances(lengths, labeled, pairs.images, COVERAGE_LEVELS, seed)
     calibration = Calibration(
         tuple(joint_names),
@@ -88,7 +91,13 @@ def fit_calibration(
         rising_curve(mean_scores(pairs.confidences), pairs.person_oks),
         person_score='score',
         covariance=scale,
-        fitted_on=dict(fitted_on or {}, people=len(pairs), joints=int(labeled.sum()), score_method=expected.method),
+        fitted_on=dict(
+            fitted_on or {},
+            people=len(pairs),
+            joints=int(labeled.sum()),
+            joints_without_a_label_in_the_image=int((~labeled).sum()),
+            score_method=expected.method,
+        ),
     )
     return CalibrationFit(replace(calibration, person_score=_chosen_score(pairs, calibration)), families, expected)
 

@@ -4,11 +4,13 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from mmpose_ext.evaluation import JointPairs
+from mmpose_ext.files import parse_json
 
 from .people import predict_people
 
@@ -39,7 +41,7 @@ def read_people(ann_file: str | Path) -> tuple[dict[str, object], Path]:
     """
     path = Path(ann_file)
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content: Any = parse_json(path.read_text(encoding='utf-8'))
     except (OSError, ValueError) as error:
         raise ValueError(
             f"'shifts' must be annotation files in COCO's or MPII's format, {ann_file} cannot be read: {error}"
