@@ -336,6 +336,7 @@ PUBLIC = {
     ],
     'mmpose_ext.evaluation': [
         'CameraMPJPE',
+        'CocoMetric',
         'ConfidenceCorrelation',
         'FasterCocoMetric',
         'FasterCocoWholeBodyMetric',

@@ -18,8 +18,8 @@ from mmengine.config import DictAction
 from mmpose_ext.lab.calibration import CalibrationReport, calibrate, calibration_table
 
 
-def main() -> int:
-    """Run the calibration; the exit status is documented at the top."""
+def parse_args() -> tuple[argparse.Namespace, list[tuple[str, str, str]]]:
+    """The options, and name, config and checkpoint of each model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'models',
@@ -49,9 +49,15 @@ def main() -> int:
         parser.error("'models' must be pairs of a config and a checkpoint, and 'names' one for each of them")
     if arguments.out and len(configs) > 1:
         parser.error("'out' is the file of one model, got several models")
+    return arguments, list(zip(names, configs, checkpoints, strict=True))
+
+
+def main() -> int:
+    """Run the calibration; the exit status is documented at the top."""
+    arguments, models = parse_args()
     reports: dict[str, CalibrationReport] = {}
     try:
-        for name, config, checkpoint in zip(names, configs, checkpoints, strict=True):
+        for name, config, checkpoint in models:
             reports[name] = report = calibrate(
                 config,
                 checkpoint,
@@ -62,11 +68,11 @@ def main() -> int:
                 images=not arguments.no_images,
                 cfg_options=arguments.cfg_options,
             )
-            print(f'{name}: {report}\n' if len(configs) > 1 else report, flush=True)
+            print(f'{name}: {report}\n' if len(models) > 1 else report, flush=True)
     except (ValueError, ImportError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    if len(configs) > 1:
+    if len(models) > 1:
         print(calibration_table(reports))
     return 0
 

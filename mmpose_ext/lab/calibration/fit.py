@@ -76,13 +76,7 @@ def fit_calibration(
     expected = fit_curve(scores, oks, images[labeled])
     probability = fit_curve(scores, (oks > _RIGHT).astype(float), images[labeled])
     visibility = fit_curve(pairs.confidences.ravel(), labeled.ravel().astype(float), images.ravel())
-    scale: CovarianceScale | None = None
-    families: list[FamilyFit] = []
-    if pairs.covariances is not None:
-        lengths = mahalanobis(pairs.errors, pairs.covariances)
-        if not np.isfinite(lengths[labeled]).any():
-            raise ValueError('a calibration needs predicted covariances that are positive definite, got none')
-        scale, families = fit_covariances(lengths, labeled, pairs.images, COVERAGE_LEVELS, seed)
+    scale, families = _fit_covariances(pairs, seed)
     calibration = Calibration(
         tuple(joint_names),
         expected.curve,
@@ -100,6 +94,16 @@ def fit_calibration(
         ),
     )
     return CalibrationFit(replace(calibration, person_score=_chosen_score(pairs, calibration)), families, expected)
+
+
+def _fit_covariances(pairs: JointPairs, seed: int) -> tuple[CovarianceScale | None, Sequence[FamilyFit]]:
+    """The scale of the covariances and all families; nothing without covariances."""
+    if pairs.covariances is None:
+        return None, []
+    lengths = mahalanobis(pairs.errors, pairs.covariances)
+    if not np.isfinite(lengths[pairs.labeled]).any():
+        raise ValueError('a calibration needs predicted covariances that are positive definite, got none')
+    return fit_covariances(lengths, pairs.labeled, pairs.images, COVERAGE_LEVELS, seed)
 
 
 def _chosen_score(pairs: JointPairs, calibration: Calibration) -> str:

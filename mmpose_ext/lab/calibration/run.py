@@ -69,13 +69,7 @@ def calibrate(
     notes = dict(people=len(measured), before=_rounded(before), after=_rounded(after), intervals=_rounded(intervals))
     calibration = replace(fit.calibration, measured=notes)
     write_whole(path, json.dumps(calibration.to_dict(), indent=1))
-    drawn = []
-    if images:
-        drawn.append(path.with_suffix('.reliability.png'))
-        draw_reliability(drawn[0], measured, calibration)
-        if calibration.covariance is not None:
-            drawn.append(path.with_suffix('.ellipses.png'))
-            draw_ellipses(drawn[1], measured, calibration)
+    drawn = _draw(path, measured, calibration) if images else []
     people = len(fitted), len(measured)
     found = {
         str(file): _shift(
@@ -86,6 +80,16 @@ def calibrate(
     return CalibrationReport(
         path, replace(fit, calibration=calibration), before, after, people, found, drawn, intervals
     )
+
+
+def _draw(path: Path, pairs: JointPairs, calibration: Calibration) -> list[Path]:
+    """Write the images beside the calibration file."""
+    drawn = [path.with_suffix('.reliability.png')]
+    draw_reliability(drawn[0], pairs, calibration)
+    if calibration.covariance is not None:
+        drawn.append(path.with_suffix('.ellipses.png'))
+        draw_ellipses(drawn[1], pairs, calibration)
+    return drawn
 
 
 def _shift(pairs: JointPairs, calibration: Calibration) -> Shift:
