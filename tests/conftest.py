@@ -1,7 +1,6 @@
 """Fixtures of all tests: fixed seeds, MMPose's default scope, reference data beside the repository."""
 
-import ast
-import functools
+import gc
 import os
 import sys
 from collections import OrderedDict
@@ -18,10 +17,31 @@ from mmengine.registry import DefaultScope
 
 sys.path.insert(0, str(Path(__file__).parent))  # for helpers.py: tests are files, not a package
 
-pytest_plugins = ['small_dataset']
+pytest_plugins = ['warm_python', 'small_dataset']
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / 'shared'
+# Files that take longest, longest first. They start before all others: no process is alone with one of them at the end.
+LONG_FILES = (
+    'test_apis/test_export.py',
+    'test_engine/test_resume.py',
+    'test_functional/test_export.py',
+    'test_lab/test_ablation/test_ablation_kills.py',
+    'test_lab/test_ablation/test_ablation_run.py',
+    'test_packaging/test_installs.py',
+    'test_tools/test_slurm.py',
+    'test_apis/test_train_and_test.py',
+    'test_engine/test_several_processes.py',
+    'test_lab/test_quickstart.py',
+    'test_checkpoint.py',
+    'test_apis/test_predict.py',
+    'test_lab/test_dataset_check/test_check_dataset.py',
+    'test_lab/test_dataset_check/test_mmpose_configs.py',
+    'test_imports.py',
+    'test_datasets/test_crop_cache.py',
+    'test_real_frames_3d.py',
+    'test_docs.py',
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {ROOT / 'tests' / name: rank for rank, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
     if torch.cuda.is_available():
         return
     for item in items:
@@ -36,17 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason='needs a CUDA device'))
 
 
-@functools.cache
-def _formatted(text: str, options: str, format_code: Callable[..., tuple[str, bool]]) -> tuple[str, bool]:
-    return format_code(text, **ast.literal_eval(options))
-
-
 @pytest.fixture(autouse=True, scope='session')
-def _a_config_is_formatted_once() -> Iterator[None]:
-    """MMEngine formats a config's text for each log and each checkpoint, which takes half of a tiny training."""
+def _configs_are_not_formatted() -> Iterator[None]:
+    """MMEngine breaks the lines of a config's text for each log and checkpoint, which takes half of a tiny training."""
     module = sys.modules['mmengine.config.config']
     format_code = module.FormatCode
-    module.FormatCode = lambda text, **options: _formatted(text, repr(options), format_code)
+    module.FormatCode = lambda text, **options: (text, True)
     yield
     module.FormatCode = format_code
 
@@ -55,6 +72,13 @@ def _a_config_is_formatted_once() -> Iterator[None]:
 def _same_numbers_every_time() -> None:
     np.random.seed(0)  # noqa: NPY002 (MMPose's transforms draw from the global generator)
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope='module')
+def _garbage_is_sought_among_new_objects() -> None:
+    """MMEngine collects garbage for each dataset that is built, and the imported libraries are a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope='module')

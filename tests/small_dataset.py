@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 from mmpose.apis import init_model
+from warm_python import WarmPython
 
 from mmpose_ext import config_path
 
@@ -112,16 +112,16 @@ def tiny_config(write_config: Callable[[Path], Path], tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope='session')
-def run_in() -> Callable[..., str]:
-    """Run a program in a folder as a user does; returns what it printed."""
+def run_in(warm_python: WarmPython) -> Callable[..., str]:
+    """Run a program in a folder as a user does; returns what it printed. ``PYTHON`` is another interpreter for it."""
 
     def run(folder: Path, program: Path | str, *arguments: object, **environment: str) -> str:
         program = ROOT / program
-        command = ['bash'] if program.suffix == '.sh' else [sys.executable, '-W', 'ignore']
+        environment.setdefault('PYTHON', warm_python.executable)
+        command = ['bash'] if program.suffix == '.sh' else [environment['PYTHON'], '-W', 'ignore']
         variables = dict(
             os.environ,
             PYTHONPATH=f'{ROOT}{os.pathsep}{folder}',
-            PYTHON=sys.executable,
             OMP_NUM_THREADS='1',
             CUDA_VISIBLE_DEVICES='',
         )

@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
+from warm_python import WarmPython
 
 from mmpose_ext.lab.ablation import Plan, find_table, make_plan
 from mmpose_ext.registry import KEYPOINT_CODECS
@@ -106,11 +107,11 @@ def test_it_finds_what_it_has_drawn(plan: Plan, mmpose_scope: None, sigma: float
     assert errors['mass'] < errors['argmax'] * share
 
 
-def test_the_commands_run(folder: Path) -> None:
+def test_the_commands_run(folder: Path, warm_python: WarmPython) -> None:
     (folder / 'tools').symlink_to(ROOT / 'tools')
     (dry_run,) = (command for command in COMMANDS if command.endswith('--dry-run'))
     assert dry_run.removesuffix(' --dry-run') in COMMANDS
-    search = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    search = f'{Path(warm_python.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     printed = subprocess.run(
         ['bash', '-c', dry_run], env=dict(os.environ, PATH=search), stdout=subprocess.PIPE, text=True, check=True
     ).stdout

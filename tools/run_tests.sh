@@ -16,6 +16,7 @@ if [ $# -eq 0 ]; then
     room=$(awk '/MemAvailable/ { print int($2 / 4194304) }' /proc/meminfo 2>/dev/null || echo "$processes")
     [ "${room:-$processes}" -ge "$processes" ] || processes=$room
     [ "$processes" -ge 1 ] || processes=1
-    set -- -n "$processes" --dist loadfile
+    # in the order of tests/conftest.py
+    set -- -n "$processes" --dist loadfile --no-loadscope-reorder
 fi
 exec bash tools/setup_env.sh --stack "$stack" python -m pytest "$@"

@@ -25,6 +25,7 @@ from interrupted_trainings import (
 )
 from mmengine.runner import Runner
 from small_dataset import ROOT
+from warm_python import WarmPython
 
 from mmpose_ext.engine.preemption_hook import EXIT_INTERRUPTED
 from mmpose_ext.engine.whole_files import find_checkpoint
@@ -208,10 +209,10 @@ def test_more_epochs_without_a_word_on_the_schedule(
 # real processes
 
 
-def start(path: Path, folder: Path, *options: str) -> subprocess.Popen[str]:
+def start(path: Path, folder: Path, *options: str, python: str = sys.executable) -> subprocess.Popen[str]:
     """tools/train.py in a process group of its own."""
     pairs = [f'{name}={value}' for name, value in OPTIONS.items()]
-    command = [sys.executable, '-W', 'ignore', ROOT / 'tools/train.py', path, '--work-dir', folder / 'run', *options]
+    command = [python, '-W', 'ignore', ROOT / 'tools/train.py', path, '--work-dir', folder / 'run', *options]
     variables = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
     return subprocess.Popen(
         [*map(str, command), '--cfg-options', *pairs],
@@ -233,7 +234,9 @@ def signal_after(process: subprocess.Popen[str], text: str, number: int) -> str:
     return process.communicate(timeout=120)[0]
 
 
-def test_processes_that_are_killed_and_asked_to_stop(straight: Path, tiny_config: Path, tmp_path: Path) -> None:
+def test_processes_that_are_killed_and_asked_to_stop(
+    straight: Path, tiny_config: Path, tmp_path: Path, warm_python: WarmPython
+) -> None:
     process = start(tiny_config, tmp_path)
     signal_after(process, 'Epoch(train) [1][3/4]', signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
@@ -241,7 +244,7 @@ def test_processes_that_are_killed_and_asked_to_stop(straight: Path, tiny_config
     printed = signal_after(process, 'Epoch(train) [2][1/4]', signal.SIGTERM)
     assert process.returncode == EXIT_INTERRUPTED, printed
     assert 'start it again with --resume' in printed
-    process = start(tiny_config, tmp_path, '--resume')
+    process = start(tiny_config, tmp_path, '--resume', python=warm_python.executable)
     printed, _ = process.communicate(timeout=120)
     assert process.returncode == 0, printed
     assert 'Epoch(train) [1]' not in printed

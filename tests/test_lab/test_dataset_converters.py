@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.io import loadmat, savemat
+from warm_python import WarmPython
 
 from mmpose_ext.lab import matlab
 from mmpose_ext.lab.dataset_converters import convert_flic, convert_lsp
@@ -34,6 +35,12 @@ FLIC = {  # joint -> column of the 29, counted from 1 as FLIC's page does
     'right_eye': 14,
     'nose': 17,
 }
+
+
+@pytest.fixture(autouse=True)
+def _readers_have_imported_scipy(warm_python: WarmPython, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each Matlab file is read in a process of its own."""
+    monkeypatch.setattr(sys, 'executable', warm_python.executable)
 
 
 def read(path):

@@ -58,15 +58,15 @@ def test_the_fastest_number_of_threads_is_taken():
     assert [*times] == sorted(set(seen)) and min(times) == 1 and torch.get_num_threads() == kept
 
 
-def quickstart(folder: Path, *options: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, 'tools/quickstart.py', '--data-dir', str(folder / 'data'), '--work-dir',
+def quickstart(python: str, folder: Path, *options: str) -> subprocess.CompletedProcess:
+    command = [python, 'tools/quickstart.py', '--data-dir', str(folder / 'data'), '--work-dir',
                str(folder / 'work'), '--num-train', '12', '--num-val', '6', '--cfg-options', 'train_cfg.max_epochs=1',
                'model.backbone.base_channels=8', 'model.head.in_channels=64', *options]  # fmt: skip
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-def test_the_whole_road_and_a_second_start(tmp_path):
-    first = quickstart(tmp_path)
+def test_the_whole_road_and_a_second_start(tmp_path, warm_python):
+    first = quickstart(warm_python.executable, tmp_path)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
     work = tmp_path / 'work'
     pictures = [work / 'curves.png', *work.glob('predictions/*.png'), *work.glob('heatmaps/*.png')]
@@ -81,14 +81,14 @@ def test_the_whole_road_and_a_second_start(tmp_path):
     assert f'tools/test.py {ROOT}/configs/dark/' in first.stdout
 
     finished = {path: path.stat().st_mtime_ns for path in [*work.glob('*.pth'), *work.glob('test_*.json')]}
-    second = quickstart(tmp_path)
+    second = quickstart(warm_python.executable, tmp_path)
     assert second.returncode == 0
     assert '[train] already trained' in second.stdout
     assert finished == {path: path.stat().st_mtime_ns for path in finished}
 
 
 def test_a_failing_step_says_what_failed_and_how_to_go_on(tmp_path):
-    result = quickstart(tmp_path, 'model.backbone.depth=17')
+    result = quickstart(sys.executable, tmp_path, 'model.backbone.depth=17')
     assert result.returncode == 1
     assert 'the step "train" failed' in result.stderr
     assert 'Start again to continue from here, or run it alone' in result.stderr

@@ -139,7 +139,8 @@ def test_writes_only_below_the_repository(machine: Machine) -> None:
 
 
 def test_the_whole_suite_is_shared_among_processes(machine: Machine) -> None:
-    assert re.search(r'ran: -m pytest -n [1-9]\d* --dist loadfile\n$', machine.run(script='run_tests.sh').stdout)
+    printed = machine.run(script='run_tests.sh').stdout
+    assert re.search(r'ran: -m pytest -n [1-9]\d* --dist loadfile --no-loadscope-reorder\n$', printed)
 
 
 def test_run_tests_hands_its_arguments_to_pytest(machine: Machine) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
+from warm_python import WarmPython
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = 'munged', 'slurmctld', 'slurmd', 'sbatch', 'srun'
@@ -127,12 +128,13 @@ def test_a_preempted_training_goes_on_by_itself(slurm: dict[str, str], longer: P
 
 
 @pytest.mark.usefixtures('mmpose_scope')
-def test_a_test_with_two_processes_in_one_job(slurm: dict[str, str], tiny_config: Path, tmp_path: Path) -> None:
+def test_a_test_with_two_processes_in_one_job(
+    slurm: dict[str, str], tiny_config: Path, tmp_path: Path, warm_python: WarmPython
+) -> None:
     torch.save(dict(state_dict=MODELS.build(Config.fromfile(tiny_config).model).state_dict()), tmp_path / 'w.pth')
     command = ['bash', str(ROOT / 'tools/slurm_test.sh'), 'low', 'try', str(tiny_config), 'w.pth', '--out', 'm.json']
-    done = subprocess.run(
-        command, cwd=tmp_path, env=slurm | dict(PROCESSES='2'), text=True, capture_output=True, timeout=240
-    )
+    variables = slurm | dict(PROCESSES='2', PYTHON=warm_python.executable)
+    done = subprocess.run(command, cwd=tmp_path, env=variables, text=True, capture_output=True, timeout=240)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert 'coco/AP' in (tmp_path / 'm.json').read_text() and 'gloo' in done.stdout
 
@@ -172,12 +174,12 @@ sys.exit(run_plan(plan, work, root, 4, [*options.split(), *resources.split()]))
     find_spec('snakemake_executor_plugin_slurm') is None, reason='needs snakemake-executor-plugin-slurm'
 )
 def test_the_runner_submits_jobs_of_several_processes_and_survives_a_preemption(
-    slurm: dict[str, str], tmp_path: Path
+    slurm: dict[str, str], tmp_path: Path, warm_python: WarmPython
 ) -> None:
     for name, text in dict(job=JOB, start=RUN, test="import sys; open(sys.argv[1], 'w').write('{}')").items():
         (tmp_path / f'{name}.py').write_text(text)
     work, state = tmp_path / 'work', tmp_path / 'state'
-    command = [sys.executable, '-W', 'ignore', 'start.py', str(tmp_path), str(work), str(state)]
+    command = [warm_python.executable, '-W', 'ignore', 'start.py', str(tmp_path), str(work), str(state)]
     runner = subprocess.Popen(
         command, cwd=tmp_path, env=slurm, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from warm_python import WarmPython
 
 pytestmark = pytest.mark.skipif(find_spec('snakemake') is None, reason="needs Snakemake (the extra 'ablation')")
 
@@ -49,6 +50,7 @@ else:
 START = """
 import sys
 from pathlib import Path
+sys.modules['mmpose'] = None  # takes seconds to import, and a runner does not need it
 from mmpose_ext.lab.ablation import Job, Plan, Row, Stage, Table, run_plan
 
 root, work, state = map(Path, sys.argv[1:4])
@@ -75,13 +77,13 @@ class Bench:
         for name, text in dict(tool=TOOL, start=START, test="import sys; open(sys.argv[1], 'w').write('{}')").items():
             (self.folder / f'{name}.py').write_text(text)
 
-    def start(self, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
-        command = [sys.executable, '-W', 'ignore', self.folder / 'start.py', self.folder, self.work, self.state]
+    def start(self, python: str = sys.executable) -> subprocess.Popen[str]:
+        command = [python, '-W', 'ignore', self.folder / 'start.py', self.folder, self.work, self.state]
         environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_NUM_THREADS='1')
         return subprocess.Popen(
             list(map(str, command)),
             env=environment,
-            stdout=stdout,
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
@@ -140,7 +142,7 @@ KILLS: dict[str, tuple[Callable[[subprocess.Popen[str], Bench], object], bool]] 
 }
 
 
-def test_no_kill_leaves_a_process_or_stops_the_next_start(tmp_path: Path) -> None:
+def test_no_kill_leaves_a_process_or_stops_the_next_start(tmp_path: Path, warm_python: WarmPython) -> None:
     bench = Bench(tmp_path)
     (bench.state / 'cut').touch()
     for kind, (kill, saves) in KILLS.items():
@@ -158,30 +160,30 @@ def test_no_kill_leaves_a_process_or_stops_the_next_start(tmp_path: Path) -> Non
             (bench.state / name).unlink(missing_ok=True)
     assert bench.processes()  # the job of the last kill, which the next start has to end
 
-    first = bench.start()
+    first = bench.start(warm_python.executable)
     wait_for((bench.state / 'saved').exists, 'the next start ends the job')
     (bench.state / 'go').touch()
     printed, _ = first.communicate(timeout=PATIENCE)
     assert 'earlier runner, which was killed' in printed
     assert 'its result is not whole' in printed and printed.rstrip().endswith('0 of 1 rows done')
     assert (bench.work / 'a' / 'epoch_1.pth.broken').exists()
-    second = bench.start()
+    second = bench.start(warm_python.executable)
     printed, _ = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0 and printed.rstrip().endswith('1 of 1 rows done'), printed
     assert (bench.work / 'a' / 'job.log').read_text().count('saving') == len(KILLS)
     assert not bench.processes()
 
 
-def test_a_result_that_was_cut_off_later_is_made_again(tmp_path: Path) -> None:
+def test_a_result_that_was_cut_off_later_is_made_again(tmp_path: Path, warm_python: WarmPython) -> None:
     bench = Bench(tmp_path)
     (bench.state / 'go').touch()
-    first = bench.start()
+    first = bench.start(warm_python.executable)
     printed, _ = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, printed
     metrics = bench.work / 'a' / 'tests' / 'b' / 'metrics.json'
     before = (bench.work / 'a' / 'epoch_1.pth').stat().st_mtime_ns
     metrics.write_text('{"AP": 0.')
-    second = bench.start()
+    second = bench.start(warm_python.executable)
     printed, _ = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0 and f'not whole, so it is made again: {metrics}' in printed
     assert metrics.read_text() == '{}' and (bench.work / 'a' / 'epoch_1.pth').stat().st_mtime_ns == before

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +19,7 @@ import pytest
 import torch
 import yaml
 from mmengine.runner import CheckpointLoader
+from warm_python import WarmPython
 
 from mmpose_ext.lab.ablation import Job, find_table, make_plan
 from mmpose_ext.synthetic.dataset import make_synthetic_dataset
@@ -51,6 +51,7 @@ TINY: dict[str, Any] = {
 class Bench:
     """A user's folder: data/synthetic (12 and 6 images), tables, and results in a folder with a space in its name."""
 
+    python: WarmPython
     folder: Path
     name: str = 'my results'
 
@@ -81,7 +82,14 @@ class Bench:
         )
         for variable in ('XDG_CACHE_HOME', 'MPLCONFIGDIR', 'SYNTHETIC_ROOT'):
             environment.pop(variable, None)
-        program = [sys.executable, '-W', 'ignore', str(ROOT / 'tools/ablation.py'), '--work-dir', str(self.results)]
+        program = [
+            self.python.executable,
+            '-W',
+            'ignore',
+            str(ROOT / 'tools/ablation.py'),
+            '--work-dir',
+            str(self.results),
+        ]
         return subprocess.Popen(
             [*program, 'run', f'{table}.yaml', *options],
             cwd=self.folder,
@@ -97,7 +105,7 @@ class Bench:
         try:
             printed, _ = process.communicate(timeout=PATIENCE)
         except BaseException:
-            kill(process)
+            self.kill(process)
             raise
         return process.returncode, printed
 
@@ -110,7 +118,16 @@ class Bench:
                 assert process.poll() is None and time.monotonic() < deadline
                 time.sleep(0.005)
         finally:
-            kill(process)
+            self.kill(process)
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """All processes at once, so that nobody saves anything: the runner, its guard and what they have started."""
+        process.send_signal(signal.SIGSTOP)
+        for one in self.python.processes():
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        process.kill()
+        process.communicate()
 
     def last_epoch(self) -> int:
         """Of the checkpoint that a training would resume from; 0 without one."""
@@ -125,18 +142,9 @@ class Bench:
         return {str(path): path.stat().st_mtime_ns for path in files}
 
 
-def kill(process: subprocess.Popen[str]) -> None:
-    """All processes at once, so that nobody saves anything: the runner, its guard and what they have started."""
-    process.send_signal(signal.SIGSTOP)
-    for one in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
-        with suppress(psutil.NoSuchProcess):
-            one.kill()
-    process.communicate()
-
-
 @pytest.fixture(scope='module')
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    bench = Bench(tmp_path_factory.mktemp('bench'))
+def bench(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -> Bench:
+    bench = Bench(warm_python, tmp_path_factory.mktemp('bench'))
     make_synthetic_dataset(bench.folder / 'data/synthetic', 12, 6)
     bench.write_table('two', {'argmax': {f'{CODEC}.decoding': 'argmax'}, 'dark': {}})
     return bench
@@ -263,8 +271,8 @@ class Chain:
 
 
 @pytest.fixture(scope='module')
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    bench = Bench(tmp_path_factory.mktemp('chain'), 'results')
+def chain(tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -> Chain:
+    bench = Bench(warm_python, tmp_path_factory.mktemp('chain'), 'results')
     make_synthetic_dataset(bench.folder / 'data/synthetic', 12, 6)
     config = dict(synthetic=f'dark/{LEAF}')
     no_steps = {'optim_wrapper.optimizer.lr': 0.0, 'param_scheduler': None}
