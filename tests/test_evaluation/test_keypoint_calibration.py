@@ -96,6 +96,18 @@ def test_predictions_of_mmpose_need_no_covariances():
     assert sorted(found) == ['AP (mean score)', 'AUROC', 'ECE (OKS)', 'ECE (right)']
 
 
+def test_joints_with_depth_are_measured_on_x_and_y():
+    samples, _ = people()
+    expected = measure(build(), samples)
+    for sample in samples:
+        found = sample['pred_instances']
+        found['keypoints'] = np.insert(found['keypoints'], 2, 1e4, -1)
+        deep = torch.full((1, JOINTS, 3, 3), 1e3, dtype=torch.float64)
+        deep[..., :2, :2] = found['keypoint_covariances']
+        found['keypoint_covariances'] = deep
+    assert measure(build(), samples) == pytest.approx(expected)
+
+
 def test_joints_without_a_label_or_outside_of_the_image_do_not_count():
     samples, _ = people()
     expected = measure(build(), samples)

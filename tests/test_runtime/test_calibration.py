@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,8 @@ def test_people_are_calibrated():
     np.testing.assert_array_equal(found.scores, calibration().joint_scores(people.scores))
     np.testing.assert_allclose(found.instance_scores, people.box_scores * calibration().person_scores(people.scores))
     np.testing.assert_allclose(found.select(np.array([1])).person_scores, found.person_scores[1:])
+    deep = replace(people, covariances=np.broadcast_to(np.eye(3, dtype=np.float32), (2, 3, 3, 3)))
+    np.testing.assert_allclose(deep.calibrated(calibration()).covariances[0], np.eye(3) * [[[0.25]], [[4]], [[1]]])
     with pytest.raises(ValueError, match="'scores' must have the calibration's 3 joints, got 2"):
         calibration().joint_scores(np.zeros((1, 2)))
     with pytest.raises(ValueError, match='must not be null'):
