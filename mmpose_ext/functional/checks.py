@@ -10,12 +10,32 @@ import torch
 __all__ = ['check_choice', 'check_floating', 'check_positive', 'check_shape', 'check_size']
 
 
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
 @lru_cache(maxsize=256)
 def _parsed(dims: str) -> tuple[tuple[str | int, ...], bool]:
     """The dimensions of a symbolic shape after its leading ellipsis, and whether it has one."""
     names = dims.split()
     ellipsis = names[0] == '...'
     return tuple(int(name) if name.isdigit() else name for name in names[ellipsis:]), ellipsis
+
+
+def _letters(dims: str, shape: Sequence[int]) -> dict[str, int] | None:
+    """The size of every letter of a symbolic shape; None if the shape is another one."""
+    wanted, ellipsis = _parsed(dims)
+    tail = shape[len(shape) - len(wanted) :] if ellipsis else shape
+    if len(tail) != len(wanted):
+        return None
+    bound: dict[str, int] = {}
+    for dim, size in zip(wanted, tail, strict=True):
+        if size != (dim if isinstance(dim, int) else bound.setdefault(dim, size)):
+            return None
+    return bound
+
+
+# for NumPy's arrays, which data workers check for each person; shapes of tensors may be symbols, which have no hash
+_letters_of_arrays = lru_cache(maxsize=256)(_letters)
 
 
 def check_shape(name: str, array: torch.Tensor | np.ndarray, dims: str, **sizes: int) -> dict[str, int]:
@@ -42,22 +62,16 @@ def check_shape(name: str, array: torch.Tensor | np.ndarray, dims: str, **sizes:
         Traceback (most recent call last):
         ValueError: 'weights' must have shape (B, K) with K=17, got shape (4, 16)
     """
-    wanted, ellipsis = _parsed(dims)
     is_array = isinstance(array, (torch.Tensor, np.ndarray))
-    shape = tuple(array.shape) if is_array else ()
-    tail = shape[len(shape) - len(wanted) :] if ellipsis else shape
-    fits = len(tail) == len(wanted) and is_array
-    bound = dict(sizes)
-    for dim, size in zip(wanted, tail, strict=False):  # `fits` compares the lengths
-        if size != (dim if isinstance(dim, int) else bound.setdefault(dim, size)):
-            fits = False
-    if not fits:
+    letters = _letters_of_arrays if isinstance(array, np.ndarray) else _letters
+    bound = letters(dims, array.shape) if is_array else None
+    if bound is None or any(bound.get(letter, size) != size for letter, size in sizes.items()):
         known = ', '.join(f'{letter}={size}' for letter, size in sizes.items())
-        came = f'shape {shape}' if is_array else type(array).__name__
+        came = f'shape {tuple(array.shape)}' if is_array else type(array).__name__
         raise ValueError(
             f"'{name}' must have shape ({', '.join(dims.split())}){f' with {known}' if known else ''}, got {came}"
         )
-    return bound
+    return {**sizes, **bound}
 
 
 def check_floating(name: str, tensor: torch.Tensor) -> None:
@@ -96,7 +110,7 @@ def check_positive(name: str, value: float) -> None:
         ValueError: 'sigma' must be a finite number > 0, got -1
     """
     # a chain of comparisons, which NaN fails; whole numbers of Python have no end
-    if not (isinstance(value, int | float | np.integer | np.floating) and 0 < value <= sys.float_info.max):
+    if not (isinstance(value, _NUMBERS) and 0 < value <= sys.float_info.max):
         raise ValueError(f"'{name}' must be a finite number > 0, got {value!r}")
 
 
@@ -110,6 +124,10 @@ def check_size(name: str, value: Sequence[int]) -> tuple[int, int]:
         Traceback (most recent call last):
         ValueError: 'heatmap_size' must be (width, height), two whole numbers > 0, got [48, 0]
     """
+    # what most callers have, without the cost of the general case: data workers check it for each person
+    usual = type(value) is tuple and len(value) == 2 and type(value[0]) is int and type(value[1]) is int
+    if usual and 0 < value[0] < 2**31 and 0 < value[1] < 2**31:
+        return value
     try:
         width, height = (int(side) for side in value)
         # no tensor has a side of 2**31 or more

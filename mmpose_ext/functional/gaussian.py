@@ -7,7 +7,7 @@ workers) and torch tensors (any device, batched, without waiting for the device)
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -42,7 +42,9 @@ def gaussian_vectors(centers: Array, size: int, sigma: float, radius: float | No
         tensor([0.6065, 1.0000, 0.6065, 0.1353])
     """
     if isinstance(centers, np.ndarray):
-        return _numpy_vectors(centers, size, sigma, radius)
+        square = None if radius is None else np.array(radius * radius, centers.dtype)
+        numbers = _numbers((size, size), sigma, centers.dtype.char)
+        return _numpy_vectors(np.where(np.isnan(centers), numbers.infinity, centers), numbers, square)
     distance = torch.arange(size, dtype=centers.dtype, device=centers.device) - centers[..., None]
     square = distance * distance
     exponent = square * (-0.5 / sigma**2)
@@ -52,27 +54,62 @@ def gaussian_vectors(centers: Array, size: int, sigma: float, radius: float | No
     return torch.where(inside, exponent.clamp(min=_LOWEST).exp(), 0.0)
 
 
+class _Numbers(NamedTuple):
+    """What maps of one size and sigma have in common, as read-only arrays of one type.
+
+    NumPy converts a number of Python in each call, which for one person takes as long as the arithmetic.
+    """
+
+    cells: np.ndarray  # 0, 1, ... on the longer side
+    factor: np.ndarray  # of a squared distance in the exponent
+    lowest: np.ndarray  # _LOWEST
+    square_radius: np.ndarray
+    begin: np.ndarray  # where the square of a joint touches the map: between these
+    end: np.ndarray  # (x, y)
+    zero: np.ndarray
+    infinity: np.ndarray
+    minus_infinity: np.ndarray
+
+
 @lru_cache(maxsize=64)
-def _constant(values: Sequence[float], kind: str) -> np.ndarray:
-    """An array of a kind (``dtype.char``, whose hash is cheap); read-only, because callers share it."""
-    array = np.array(values, kind)
-    array.flags.writeable = False
-    return array
+def _numbers(size: tuple[int, int], sigma: float, kind: str) -> _Numbers:
+    """The numbers of a kind (``dtype.char``, whose hash is cheap)."""
+    radius = 3 * sigma
+    ends, infinity = (size[0] + radius, size[1] + radius), float('inf')
+    values = range(max(size)), -0.5 / sigma**2, _LOWEST, radius * radius, -radius - 2, ends, 0.0, infinity, -infinity
+    numbers = _Numbers(*(np.array(value, kind) for value in values))
+    for array in numbers:
+        array.flags.writeable = False
+    return numbers
 
 
-def _numpy_vectors(centers: np.ndarray, size: int, sigma: float, radius: float | None) -> np.ndarray:
-    """:func:`gaussian_vectors` in NumPy, with few calls: for one person they cost more than the arithmetic."""
-    square = _constant(range(size), centers.dtype.char) - centers[..., None]
-    square *= square
-    exponent = square * (-0.5 / sigma**2)
-    if radius is None:
-        inside = exponent >= _LOWEST
+def _numpy_vectors(centers: np.ndarray, numbers: _Numbers, square_radius: np.ndarray | None) -> np.ndarray:
+    """:func:`gaussian_vectors` in NumPy for centers without NaN, with few calls: they cost more than the arithmetic."""
+    exponent = numbers.cells - centers[..., None]
+    exponent *= exponent
+    outside = None if square_radius is None else exponent > square_radius
+    exponent *= numbers.factor
+    if outside is None:
+        outside = exponent < numbers.lowest
     else:
-        inside = square <= radius * radius
-        np.fmax(exponent, _LOWEST, out=exponent)
-    # The exponential of minus infinity is 0, and not slow as one with a subnormal result is. NaN is not inside.
-    np.copyto(exponent, -np.inf, where=~inside)
+        np.maximum(exponent, numbers.lowest, out=exponent)
+    # The exponential of minus infinity is 0, and not slow as one with a subnormal result is.
+    np.copyto(exponent, numbers.minus_infinity, where=outside)
     return np.exp(exponent, out=exponent)
+
+
+def _numpy_targets(
+    centers: np.ndarray, visible: np.ndarray, size: tuple[int, int], sigma: float, unbiased: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`gaussian_targets` in NumPy for centers that are rounded unless ``unbiased``."""
+    numbers = _numbers(size, sigma, centers.dtype.char)
+    flags = numbers if visible.dtype == centers.dtype else _numbers(size, sigma, 'd')
+    touches = (centers > numbers.begin) & (centers < numbers.end)
+    # comparisons with NaN are false: such a joint touches nothing, and is not labeled
+    drawn = (visible > flags.zero) & (visible < flags.infinity) & touches[..., 0] & touches[..., 1]
+    centers = np.where(drawn[..., None], centers, numbers.infinity)  # which draws nothing
+    vectors = _numpy_vectors(centers, numbers, None if unbiased else numbers.square_radius)
+    return _product(vectors, size), drawn.astype(visible.dtype)
 
 
 def render_gaussians(centers: Array, size: Sequence[int], sigma: float, radius: float | None = None) -> Array:
@@ -93,9 +130,13 @@ def render_gaussians(centers: Array, size: Sequence[int], sigma: float, radius: 
         tensor([[0.6065, 1.0000, 0.6065],
                 [0.3679, 0.6065, 0.3679]])
     """
-    width, height = size
     # both axes in one call: for the few cells of a map the calls cost more than the numbers
-    vectors = gaussian_vectors(centers, max(width, height), sigma, radius)
+    return _product(gaussian_vectors(centers, max(size), sigma, radius), size)
+
+
+def _product(vectors: Array, size: Sequence[int]) -> Array:
+    """Maps (..., H, W) from the Gaussians (..., 2, cells) of both axes."""
+    width, height = size
     rows, columns = vectors[..., 1, :height, None], vectors[..., 0, None, :width]
     if isinstance(vectors, torch.Tensor):
         return rows * columns
@@ -148,18 +189,13 @@ def gaussian_targets(
     size = check_size('size', size)
     if not unbiased:
         centers = (np if isinstance(centers, np.ndarray) else torch).trunc(centers + 0.5)
-    radius = 3 * sigma
-    # comparisons with NaN are false: such a joint touches nothing, and is not labeled
-    drawn = (visible > 0) & (visible < float('inf'))
-    # a joint that is not drawn gets a center that draws nothing
     if isinstance(centers, np.ndarray):
-        ends = _constant((size[0] + radius, size[1] + radius), centers.dtype.char)
-        touches = (centers > -radius - 2) & (centers < ends)
-        drawn = drawn & touches[..., 0] & touches[..., 1]
-        weights, centers = drawn.astype(visible.dtype), np.where(drawn[..., None], centers, float('inf'))
-    else:
-        x, y = centers.unbind(-1)
-        touches = (x < size[0] + radius) & (y < size[1] + radius) & (x > -radius - 2) & (y > -radius - 2)
-        drawn = drawn & touches
-        weights, centers = drawn.to(visible.dtype), torch.where(drawn[..., None], centers, float('inf'))
+        return _numpy_targets(centers, visible, size, sigma, unbiased)
+    radius = 3 * sigma
+    x, y = centers.unbind(-1)
+    touches = (x < size[0] + radius) & (y < size[1] + radius) & (x > -radius - 2) & (y > -radius - 2)
+    # comparisons with NaN are false: such a joint touches nothing, and is not labeled
+    drawn = (visible > 0) & (visible < float('inf')) & touches
+    # a joint that is not drawn gets a center that draws nothing
+    weights, centers = drawn.to(visible.dtype), torch.where(drawn[..., None], centers, float('inf'))
     return render_gaussians(centers, size, sigma, None if unbiased else radius), weights

@@ -51,6 +51,35 @@ def test_numpy_equals_torch(unbiased):
     np.testing.assert_array_equal(torch_weights, weights)
 
 
+@pytest.mark.parametrize('unbiased', [True, False])
+@pytest.mark.parametrize('sigma', [1.5, 2.0])
+def test_numpy_computes_the_formula_in_float32(sigma, unbiased):
+    """To the last bit: what is left out for speed is no arithmetic."""
+    width, height = size = (24, 32)
+    centers = centers_in_and_around(80, size, sigma).astype(np.float32)
+    maps, weights = gaussian_targets(centers, np.ones(80, np.float32), size, sigma, unbiased)
+    assert 20 < weights.sum() < 80
+
+    def vector(center, cells):
+        square = (np.arange(cells, dtype=np.float32) - center) ** 2
+        exponent = square * np.float32(-0.5 / sigma**2)
+        inside = exponent >= np.float32(-41.4) if unbiased else square <= np.float32(9 * sigma**2)
+        return np.where(inside, np.exp(exponent), np.float32(0))
+
+    for center, drawn, found in zip(centers, weights, maps, strict=True):
+        x, y = center if unbiased else np.trunc(center + np.float32(0.5))
+        expected = np.outer(vector(y, height), vector(x, width)) * drawn
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize('kind', [np.float16, np.float32, np.float64])
+def test_numpy_keeps_the_type_of_the_centers(kind):
+    """Whatever the type of sigma is, which may come of an array."""
+    for sigma in (2, 2.0, np.float64(2), np.float32(2)):
+        maps, weights = gaussian_targets(np.ones((1, 2), kind), np.ones(1, np.int64), SIZE, sigma)
+        assert (maps.dtype, weights.dtype) == (kind, np.int64)
+
+
 @pytest.mark.parametrize(
     ('dtype', 'tolerance'),
     [(torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 0.05), (torch.float16, 5e-3)],
