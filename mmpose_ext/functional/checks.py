@@ -125,9 +125,10 @@ def check_size(name: str, value: Sequence[int]) -> tuple[int, int]:
         ValueError: 'heatmap_size' must be (width, height), two whole numbers > 0, got [48, 0]
     """
     # what most callers have, without the cost of the general case: data workers check it for each person
-    usual = type(value) is tuple and len(value) == 2 and type(value[0]) is int and type(value[1]) is int
-    if usual and 0 < value[0] < 2**31 and 0 < value[1] < 2**31:
-        return value
+    if type(value) is tuple and len(value) == 2:
+        width, height = value
+        if type(width) is type(height) is int and 0 < width < 2**31 and 0 < height < 2**31:
+            return width, height
     try:
         width, height = (int(side) for side in value)
         # no tensor has a side of 2**31 or more
