@@ -148,7 +148,7 @@ def _detections(results: Sequence[CocoResult], joints: int, images: Collection[i
             dict(
                 id=number,
                 image_id=result['image_id'],
-                category_id=result['category_id'],
+                category_id=int(result['category_id']),  # MMPose's dataset has an array
                 keypoints=keypoints.tolist(),
                 score=float(result['score']),
                 area=float(result.get('area', area)),

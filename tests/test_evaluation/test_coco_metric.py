@@ -160,7 +160,7 @@ def test_metric_equals_that_of_mmpose(name, ours, theirs, tmp_path):
             points = np.array(one['keypoints'], np.float32).reshape(1, joints, 3)
             instances = dict(keypoints=points[..., :2], keypoint_scores=points[..., 2])
             boxes = dict(bbox_scores=np.array([one['score']], np.float32), bbox_scales=np.ones((1, 2), np.float32))
-            sample = dict(id=number, img_id=one['image_id'], category_id=one['category_id'])
+            sample = dict(id=number, img_id=one['image_id'], category_id=np.array(one['category_id']))
             metric.process([], [dict(sample, pred_instances=instances, gt_instances=boxes)])
         figures.append(metric.evaluate(len(found)))
     assert figures[0].keys() == figures[1].keys()
