@@ -1,26 +1,21 @@
 """Training against MMPose: the same network, data, batch, workers and seeds, turn by turn in one run.
 
-    python benchmarks/training.py [--threads 1] [--workers 1] [--rounds 3]
+    python -m benchmarks.training [--threads 1] [--workers 1] [--rounds 3]
 
 "MMPose" trains with its own head and codec, and its data workers draw the targets. "default" is a config of this
 package as it is. "tuned" adds the crop cache, the channels-last format and the fused optimizer.
 """
 
 import argparse
-import json
-import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
@@ -28,32 +23,13 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmpose.utils import register_all_modules
 
-from mmpose_ext.config import config_path
+from benchmarks.cases import CASES, TrainingCase, case_config, counterpart, machine, set_threads, write_people
 from mmpose_ext.registry import MODELS
 
-__all__ = ['TrainingCase', 'Way', 'compare_training', 'counterpart', 'write_people']
+__all__ = ['Way', 'compare_training']
 
 GOAL = 1.3  # tuned over MMPose
 _NEVER_BELOW = 1.0
-_IMAGES, _PEOPLE = 24, 3  # and people in each
-_LONG = 200  # times that the people are repeated in an epoch
-
-
-@dataclass(frozen=True)
-class TrainingCase:
-    """A config whose training is measured, with a batch for the CPU."""
-
-    name: str
-    config: str
-    batch: int
-
-
-CASES = (
-    TrainingCase('ResNet-18 128x96', 'dark/dark_res18_1xb32-10e_synthetic-128x96', 32),
-    TrainingCase('ResNet-50 256x192', 'rle/rle_res50_8xb32-270e_coco-256x192_heatmap', 4),
-    TrainingCase('HRNet-W32 256x192', 'dark/dark_hrnet-w32_4xb32-210e_coco-256x192', 2),
-    TrainingCase('RLE ResNet-50 256x192', 'rle/rle_res50_8xb32-270e_coco-256x192', 4),
-)
 
 
 @dataclass
@@ -115,68 +91,6 @@ class Way:
         return sum(size for pointer, size in sizes.items() if pointer not in weights)
 
 
-def write_people(root: Path) -> None:
-    """Photograph-like images of 640x480 with people's boxes and joints at random, in COCO's format."""
-    generator = np.random.default_rng(0)
-    images: list[dict] = []
-    people: list[dict] = []
-    (root / 'images').mkdir(parents=True)
-    for number in range(1, _IMAGES + 1):
-        coarse = generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-        image = cv2.resize(coarse, (640, 480), interpolation=cv2.INTER_CUBIC)
-        image = np.clip(image + generator.normal(0, 12, image.shape), 0, 255).astype(np.uint8)
-        cv2.imwrite(str(root / 'images' / f'{number}.jpg'), image)
-        images.append(dict(id=number, file_name=f'{number}.jpg', width=640, height=480))
-        for _ in range(_PEOPLE):
-            left, top = generator.uniform(0, (450, 180))
-            points = generator.uniform((left, top), (left + 140, top + 280), (17, 2))
-            keypoints = np.column_stack([points, np.full(17, 2)]).ravel().tolist()
-            person = dict(id=len(people) + 1, image_id=number, category_id=1, iscrowd=0, num_keypoints=17)
-            people.append(dict(person, bbox=[left, top, 140, 280], area=140 * 280, keypoints=keypoints))
-    content = dict(images=images, annotations=people, categories=[dict(id=1, name='person')])
-    (root / 'people.json').write_text(json.dumps(content))
-
-
-def counterpart(config: Config) -> Config:
-    """MMPose's own way to train the network of one of our configs: targets by the workers, its head and loss."""
-    theirs = Config(config.to_dict())
-    head, codec = theirs.model.head, theirs.model.head.decoder
-    size = codec.input_size
-    if head.type == 'mmpose_ext.RLEHead':
-        encoder: dict[str, Any] = dict(type='RegressionLabel', input_size=size)
-        theirs.model.neck = dict(type='GlobalAveragePooling')
-        loss = dict(type='RLELoss', use_target_weight=True)
-        theirs.model.head = dict(
-            type='RLEHead', in_channels=head.in_channels, num_joints=head.num_joints, loss=loss, decoder=encoder
-        )
-    else:
-        encoder = dict(type='MSRAHeatmap', input_size=size, heatmap_size=codec.heatmap_size, sigma=codec.sigma)
-        encoder.update(unbiased=True)
-        theirs.model.head = dict(head.to_dict(), type='HeatmapHead', decoder=encoder)
-    theirs.model.data_preprocessor.type = 'PoseDataPreprocessor'
-    *steps, _ = theirs.train_dataloader.dataset.dataset.pipeline
-    theirs.train_dataloader.dataset.dataset.pipeline = [
-        *steps,
-        dict(type='GenerateTarget', encoder=encoder),
-        dict(type='PackPoseInputs'),
-    ]
-    return theirs
-
-
-def _config(case: TrainingCase, root: Path, workers: int) -> Config:
-    config = Config.fromfile(config_path(case.config))
-    config.model.backbone.init_cfg = None
-    dataset = dict(config.train_dataloader.dataset, data_root=f'{root}/', ann_file='people.json')
-    dataset.update(type='CocoDataset', data_prefix=dict(img='images/'))
-    config.train_dataloader = dict(
-        batch_size=case.batch,
-        num_workers=workers,
-        sampler=dict(type='DefaultSampler', shuffle=True),
-        dataset=dict(type='RepeatDataset', times=_LONG, dataset=dataset),
-    )
-    return config
-
-
 def _tuned(config: Config, root: Path) -> Config:
     tuned = Config(config.to_dict())
     dataset = tuned.train_dataloader.dataset
@@ -197,23 +111,12 @@ def _way(config: Config, channels_last: bool, device: str) -> Way:
 
 
 def _ways(case: TrainingCase, root: Path, workers: int, device: str) -> dict[str, Way]:
-    config = _config(case, root, workers)
+    config = case_config(case, root, workers)
     return {
         'MMPose': _way(counterpart(config), False, device),
         'default': _way(config, False, device),
         'tuned': _way(_tuned(config, root), True, device),
     }
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    kept = torch.get_num_threads()
-    torch.set_num_threads(count)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(kept)
 
 
 def _report(case: TrainingCase, ways: Mapping[str, Way]) -> tuple[list[str], bool]:
@@ -248,9 +151,8 @@ def compare_training(
     """
     register_all_modules(init_default_scope=False)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    where = torch.cuda.get_device_name() if device == 'cuda' else f'CPU ({platform.machine()}), {threads} threads'
     lines = [
-        f'{where}, {workers} data workers, torch {torch.__version__}, median of {rounds} turns',
+        f'{machine(threads)}, {workers} data workers, median of {rounds} turns',
         '',
         '| | way | images/s | over MMPose | loader alone, images/s | over MMPose | kept for backward, MiB |',
         '|---|---|---:|---:|---:|---:|---:|',
@@ -259,7 +161,7 @@ def compare_training(
     root = Path(tempfile.mkdtemp())
     try:
         write_people(root)
-        with _threads(threads):
+        with set_threads(threads):
             for case in cases:
                 ways = _ways(case, root, workers, device)
                 for _ in range(rounds):
