@@ -17,7 +17,7 @@ from mmpose.evaluation.functional import nms
 
 from mmpose_ext.checkpoint import load_fitting_weights, read_weights
 
-from .loading import check_threshold, chosen_device, named_errors, prepare_for_cpu
+from .loading import check_threshold, chosen_device, fuse_normalization, named_errors, prepare_for_cpu
 
 __all__ = ['Detector']
 
@@ -60,6 +60,7 @@ class Detector:
             self.model = init_detector(source, checkpoint, device=device)
         if '://' not in checkpoint:
             load_fitting_weights(self.model, checkpoint, 'detector_weights')
+        fuse_normalization(self.model)
         prepare_for_cpu(self.model)
         with named_errors('detector', 'a config with a test pipeline', config), _scope():
             pipeline = get_test_pipeline_cfg(self.model.cfg.copy())
