@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .orientation import decode_upright
+
 __all__ = [
     'IMAGE_SUFFIXES',
     'VIDEO_SUFFIXES',
@@ -84,7 +86,7 @@ def read_image(path: str | Path) -> np.ndarray:
         raise ValueError(f'{path} is empty')
     kind = 'video' if _is_video(path) else 'image'
     try:
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR)
+        image = decode_upright(content)
     except cv2.error as error:
         raise ValueError(f'{path} is no {kind} that OpenCV reads: {error.err}') from error
     if image is None:

@@ -1,12 +1,14 @@
 """Images from files, folders, patterns, arrays and videos."""
 
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from mmpose_ext.runtime.orientation import webp_orientation
 from mmpose_ext.runtime.sources import ImageSource, VideoSource, open_source, open_sources, read_image
 
 
@@ -63,12 +65,40 @@ def test_images_of_every_kind_have_three_channels_of_eight_bits(tmp_path, mode):
     assert (image.shape, image.dtype) == ((4, 6, 3), np.uint8)
 
 
-def test_photographs_are_turned_upright(tmp_path):
-    image = Image.new('RGB', (6, 4))
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('suffix', ['jpg', 'png', 'webp'])
+def test_photographs_are_turned_upright(tmp_path, suffix, orientation):
+    """As Pillow turns them; half the image is bright, so that all eight orientations differ."""
+    pixels = np.zeros((32, 48, 3), np.uint8)
+    pixels[:16, :24], pixels[16:, :24] = 250, 120
+    image = Image.fromarray(pixels)
     exif = image.getexif()
-    exif[0x0112] = 6  # rotated by 90 degrees
-    image.save(tmp_path / 'phone.jpg', exif=exif)
-    assert read_image(tmp_path / 'phone.jpg').shape == (6, 4, 3)
+    exif[0x010F] = 'maker of the phone'
+    exif[0x0112] = orientation
+    image.save(tmp_path / f'phone.{suffix}', exif=exif, **(dict(lossless=True) if suffix == 'webp' else {}))
+    with Image.open(tmp_path / f'phone.{suffix}') as stored:
+        expected = np.asarray(ImageOps.exif_transpose(stored).convert('RGB'))
+    found = read_image(tmp_path / f'phone.{suffix}')
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found[..., ::-1].astype(int), expected, atol=3)
+
+
+@pytest.mark.parametrize('order', ['<', '>'])
+@pytest.mark.parametrize('prefix', [b'', b'Exif\0\0'])
+def test_orientation_of_webp_in_both_byte_orders(order, prefix):
+    entries = [(0x010F, 2, 4, 0), (0x0112, 3, 1, 8)]
+    tiff = (b'II' if order == '<' else b'MM') + struct.pack(f'{order}HI', 42, 8) + struct.pack(f'{order}H', 2)
+    tiff += b''.join(struct.pack(f'{order}HHIHxx', *entry) for entry in entries)
+
+    def webp(exif):
+        odd = b'VP8 ' + struct.pack('<I', 3) + b'abc\0'  # chunks of an odd size are padded
+        return b'RIFF' + struct.pack('<I', 99) + b'WEBP' + odd + b'EXIF' + struct.pack('<I', len(exif)) + exif
+
+    assert webp_orientation(webp(prefix + tiff)) == 8
+    for end in range(len(tiff)):  # damaged
+        assert webp_orientation(webp(prefix + tiff[:end])) in (1, 8)
+    assert webp_orientation(webp(prefix + tiff.replace(struct.pack(f'{order}H', 8), b'\x77\x77'))) == 1
+    assert webp_orientation(b'RIFF') == 1
 
 
 def test_video_has_frames_with_times(video):
