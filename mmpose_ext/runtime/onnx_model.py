@@ -173,7 +173,9 @@ def _open_session(path: str | Path, threads: int, providers: Sequence[str] | Non
     try:
         import onnxruntime
     except ImportError as error:
-        raise ImportError("an exported model needs 'onnxruntime': pip install onnxruntime") from error
+        raise ImportError(
+            "an exported model needs onnxruntime (of the extra 'export'): pip install onnxruntime"
+        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

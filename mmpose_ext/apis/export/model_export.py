@@ -17,13 +17,13 @@ from mmpose_ext.runtime.crops import CropSettings, boxes_to_regions, crop_person
 from mmpose_ext.runtime.skeleton import Skeleton
 from mmpose_ext.runtime.sources import Source, open_source
 
-from .comparison import ExportReport, compare_with_torch
+from .comparison import HALF_SHARE, ExportReport, compare_with_torch
 from .graph import PoseGraph
-from .onnx_file import export_onnx, graph_settings
+from .onnx_file import export_onnx, graph_settings, require_packages
 
 __all__ = ['export_model']
 
-_TOLERANCE, _HALF_TOLERANCE = 1e-3, 0.5  # pixels; numbers of 16 bits have 3 digits
+_TOLERANCE, _HALF_TOLERANCE = 1e-3, 0.1  # pixels; numbers of 16 bits have 3 digits
 
 
 def export_model(
@@ -58,7 +58,8 @@ def export_model(
         images: Images to compare on; default the people of the config's test data, or noise where these are missing.
         boxes: Boxes of the people on ``images``, see :class:`~mmpose_ext.apis.predict.box_files.BoxFile`; default one
             person fills each image.
-        tolerance: Largest difference in pixels that is accepted; default 1e-3, with ``fp16`` 0.5.
+        tolerance: Largest difference in pixels that is accepted; default 1e-3. With ``fp16`` it is the one that 95 of
+            100 joints must not exceed, default 0.1: where a heatmap is flat, rounding moves its maximum anywhere.
 
     Returns:
         The differences; ``is_met`` tells whether they are accepted.
@@ -67,6 +68,7 @@ def export_model(
         ValueError: If a file is missing, or the model cannot be exported.
         ImportError: If a package of the extra ``export`` is missing.
     """
+    require_packages()
     if boxes is not None and images is None:
         raise ValueError(f"'boxes' must be None without 'images', got {str(boxes)!r}")
     estimator = build_model(model, weights)
@@ -86,7 +88,8 @@ def export_model(
     export_onnx(copy.deepcopy(graph).half() if fp16 else graph, out, settings)
     if tolerance is None:
         tolerance = _HALF_TOLERANCE if fp16 else _TOLERANCE
-    report = compare_with_torch(graph, out, np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), tolerance)
+    inputs = np.ascontiguousarray(crops.transpose(0, 3, 1, 2))
+    report = compare_with_torch(graph, out, inputs, tolerance, HALF_SHARE if fp16 else 1.0)
     return replace(report, noise=noise)
 
 

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from mmpose_ext.version import __version__
 
 from .graph import PoseGraph, sample_crops
 
-__all__ = ['export_onnx', 'graph_settings']
+__all__ = ['export_onnx', 'graph_settings', 'require_packages']
 
 # operator sets that the exporters of all supported versions of torch write
 _OPSET, _OLD_OPSET = 18, 17
@@ -74,6 +75,26 @@ def _crop_of_pipeline(pipeline: Sequence[ConfigDict]) -> tuple[float, bool]:
     return padding, udp
 
 
+def require_packages(dynamo: bool | None = None) -> None:
+    """Check that what an export needs is installed, before it takes its time.
+
+    Args:
+        dynamo: See :func:`export_onnx`.
+
+    Raises:
+        ImportError: If a package is missing, with the extra that has it.
+    """
+    newer = torch_at_least(_DYNAMO_SINCE) if dynamo is None else dynamo
+    missing = []
+    for name in ('onnx', 'onnxruntime', *(['onnxscript'] if newer else [])):
+        try:
+            import_module(name)
+        except ImportError:
+            missing.append(name)
+    if missing:
+        raise ImportError(f"export needs {' and '.join(missing)}: pip install 'mmpose_ext[export]'")
+
+
 def export_onnx(graph: PoseGraph, path: str | Path, settings: dict[str, object], dynamo: bool | None = None) -> None:
     """Write the graph as an ONNX file with the settings in its metadata.
 
@@ -86,12 +107,11 @@ def export_onnx(graph: PoseGraph, path: str | Path, settings: dict[str, object],
     Raises:
         ImportError: If ``onnx`` (or, for the newer exporter, ``onnxscript``) is not installed.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError("export needs 'onnx': pip install 'mmpose_ext[export]'") from error
     if dynamo is None:
         dynamo = torch_at_least(_DYNAMO_SINCE)
+    require_packages(dynamo)
+    import onnx
+
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"'out' must be a file, got {str(path)!r}, which is a folder")
