@@ -30,7 +30,7 @@ def parse_arguments() -> argparse.Namespace:
     people.add_argument('--track', action='store_true', help='number the people of a video')
     drawing = parser.add_argument_group('drawing')
     drawing.add_argument('--no-draw', action='store_true', help='write json alone')
-    drawing.add_argument('--score-thr', type=float, default=0.3, help='lowest score of a drawn joint')
+    drawing.add_argument('--score-thr', type=float, default=0.3, help='lowest score of a drawn joint (default: 0.3)')
     running = parser.add_argument_group('running')
     running.add_argument('--no-flip', action='store_true', help='no average with the mirrored image: twice as fast')
     running.add_argument('--covariances', action='store_true', help='predict the covariance of each joint, too')

@@ -24,13 +24,17 @@ class DrawSettings:
     """What is drawn.
 
     Attributes:
-        score_thr: Joints with a lower score are left out.
+        score_thr: Joints with a lower score are left out. Any number is allowed: the heads of this package have scores
+            from about 0 to 1, and others, such as MMPose's SimCC, have larger ones.
         boxes: Draw the box of each person.
         scores: Write the score of each person, and the number where people are tracked, at the box.
         sigmas: Draw an ellipse of one standard deviation around each joint, of its covariance or, without one, of the
             sigmas on x and y, where the model predicts them.
         thickness: Of the lines in pixels; None: by the size of the person.
         depth: With joints in 3D, draw the people from the side and from above in a strip at the right.
+
+    Raises:
+        ValueError: If ``score_thr`` is not a number, or ``thickness`` less than 1.
     """
 
     score_thr: float = 0.3
@@ -39,6 +43,12 @@ class DrawSettings:
     sigmas: bool = True
     thickness: int | None = None
     depth: bool = True
+
+    def __post_init__(self) -> None:
+        if np.isnan(self.score_thr):
+            raise ValueError(f"'score_thr' must be a number, got {self.score_thr!r}")
+        if self.thickness is not None and self.thickness < 1:
+            raise ValueError(f"'thickness' must be None, or 1 or more, got {self.thickness!r}")
 
 
 def draw_people(

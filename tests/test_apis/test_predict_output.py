@@ -52,6 +52,15 @@ def brightness(result) -> list[int]:
     return [round(float(frame.people.scores[0, 0]) * 255) for frame in result.frames]
 
 
+def test_a_threshold_above_every_score_is_named(folder):
+    """Scores may be above 1, so that 7 is no mistake in itself."""
+    result = run(folder / 'b', folder / 'out', draw=DrawSettings(score_thr=7))
+    assert result.warnings == ['no joint is drawn: the highest score is 0.12, lower than score_thr=7']
+    assert result.warnings[0] in result.summary()
+    assert run(folder / 'b', folder / 'out', draw=DrawSettings(score_thr=0.1)).warnings == []
+    assert run(folder / 'b', folder / 'out').warnings == []
+
+
 def test_resumed_images_are_found_by_their_names(folder):
     """An image that was added in front must not get the people of another one."""
     run([folder / 'b' / 'x.png', folder / 'b' / 'y.png'], folder / 'out')

@@ -44,6 +44,19 @@ def test_joints_of_low_score_and_their_links_are_left_out():
     assert drawn[45, 60]
 
 
+@pytest.mark.parametrize('settings', [dict(score_thr=float('nan')), dict(thickness=0), dict(thickness=-2)])
+def test_settings_out_of_range_are_named(settings):
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"'{name}' must be"):
+        DrawSettings(**settings)
+
+
+def test_scores_and_thresholds_may_be_above_1():
+    """MMPose's SimCC heads answer such scores."""
+    drawn = changed(people_at([[30, 30], [70, 30], [50, 60]], scores=[2, 9, 9]), score_thr=7)
+    assert not drawn[30, 30] and drawn[45, 60]
+
+
 def test_spread_is_drawn_as_an_ellipse():
     people = people_at([[60, 50]] * 3, sigmas=np.full((1, 3, 2), [20, 10], np.float32))
     drawn = changed(people)

@@ -87,8 +87,12 @@ class Output:
         drawn = draw_people(frame.image, people, self.skeleton, self.draw)
         if isinstance(self.source, ImageSource):
             path = self._drawings[frame.index]
-            if not cv2.imwrite(str(path), drawn):
-                raise OSError(f'{path} cannot be written')
+            encoded, content = cv2.imencode(path.suffix, drawn)
+            if not encoded:
+                raise OSError(
+                    f'{path} cannot be written: OpenCV cannot encode {drawn.shape[1]} x {drawn.shape[0]} pixels'
+                )
+            path.write_bytes(content.tobytes())  # OpenCV cannot write every name on every system
             return
         if self._video is None:
             path, code = self._drawings[0], cv2.VideoWriter.fourcc(*'mp4v')

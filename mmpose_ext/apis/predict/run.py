@@ -49,7 +49,7 @@ class Prediction:
         seconds: Spent on each part: reading, detection, pose, drawing, writing.
         interrupted: Whether Ctrl-C ended the run before its end.
         predicted: Number of the people that this run has found, without those of an earlier one.
-        warnings: One sentence for each video that ended early.
+        warnings: One sentence for each video that ended early, and if drawings show no joint.
     """
 
     frames: list[FramePeople] = field(default_factory=list)
@@ -193,7 +193,7 @@ def run_prediction(
                 output.journal.add(new)
             result.predicted += sum(len(entry.people) for entry in new)
             bar.update(len(batch))
-        result.warnings = _shortfall(source)
+        result.warnings = [*_shortfall(source), *_nothing_drawn(output.journal.frames(), draw)]
     except KeyboardInterrupt:
         result.interrupted = True
     finally:
@@ -206,6 +206,17 @@ def run_prediction(
 
 def _shortfall(source: ImageSource | VideoSource) -> list[str]:
     return [source.shortfall] if isinstance(source, VideoSource) and source.shortfall else []
+
+
+def _nothing_drawn(frames: Sequence[FramePeople], draw: DrawSettings | None) -> list[str]:
+    """One sentence if there are people, and no joint of theirs is confident enough to be drawn."""
+    scores = [frame.people.scores.ravel() for frame in frames if len(frame.people)]
+    if draw is None or not scores:
+        return []
+    highest = float(np.concatenate(scores).max())
+    if highest >= draw.score_thr:
+        return []
+    return [f'no joint is drawn: the highest score is {highest:.2f}, lower than score_thr={draw.score_thr:g}']
 
 
 def _continue_tracks(tracker: Tracker | None, frames: Sequence[FramePeople]) -> None:
