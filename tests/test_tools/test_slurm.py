@@ -174,12 +174,12 @@ sys.exit(run_plan(plan, work, root, 4, [*options.split(), *resources.split()]))
     find_spec('snakemake_executor_plugin_slurm') is None, reason='needs snakemake-executor-plugin-slurm'
 )
 def test_the_runner_submits_jobs_of_several_processes_and_survives_a_preemption(
-    slurm: dict[str, str], tmp_path: Path, warm_python: WarmPython
+    slurm: dict[str, str], tmp_path: Path
 ) -> None:
     for name, text in dict(job=JOB, start=RUN, test="import sys; open(sys.argv[1], 'w').write('{}')").items():
         (tmp_path / f'{name}.py').write_text(text)
     work, state = tmp_path / 'work', tmp_path / 'state'
-    command = [warm_python.executable, '-W', 'ignore', 'start.py', str(tmp_path), str(work), str(state)]
+    command = [sys.executable, '-W', 'ignore', 'start.py', str(tmp_path), str(work), str(state)]
     runner = subprocess.Popen(
         command, cwd=tmp_path, env=slurm, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
