@@ -180,7 +180,7 @@ def compare_evaluation(
     MMLogger.get_current_instance().setLevel('WARNING')
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     lines = [
-        f'{machine(threads)}, {workers} data workers, batch {_BATCH}, median of {rounds} turns',
+        f'{machine(threads)}, {workers} data worker(s), batch {_BATCH}, median of {rounds} turns',
         '',
         '| | way | people/s | over MMPose | ' + ' | '.join(f'{part}, ms/person' for part in PARTS) + ' |',
         '|---|---|---:|---:|' + '---:|' * len(PARTS),

@@ -152,7 +152,7 @@ def compare_training(
     register_all_modules(init_default_scope=False)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     lines = [
-        f'{machine(threads)}, {workers} data workers, median of {rounds} turns',
+        f'{machine(threads)}, {workers} data worker(s), median of {rounds} turns',
         '',
         '| | way | images/s | over MMPose | loader alone, images/s | over MMPose | kept for backward, MiB |',
         '|---|---|---:|---:|---:|---:|---:|',
