@@ -122,7 +122,8 @@ def machine(threads: int) -> str:
     cpus = Path('/proc/cpuinfo')
     lines = cpus.read_text().splitlines() if cpus.exists() else []
     names = [line.split(':')[1].strip() for line in lines if line.startswith('model name')]
-    return f'{names[0] if names else platform.machine()}, {threads} {"thread" if threads == 1 else "threads"}, torch {torch.__version__}'
+    name, plural = names[0] if names else platform.machine(), '' if threads == 1 else 's'
+    return f'{name}, {threads} thread{plural}, torch {torch.__version__}'
 
 
 @contextmanager
