@@ -463,22 +463,19 @@ def fresh(code):
     return result.stdout
 
 
-def test_importing_the_package_loads_next_to_nothing():
+def test_importing_the_package_loads_next_to_nothing_and_warns_of_nothing():
+    """Whatever the packages around it do: they are loaded first."""
     added = fresh(
         [
             '-c',
-            'import sys, mmpose\n'
+            'import sys, warnings, mmpose, mmengine.logging\n'
             'before = set(sys.modules)\n'
+            'warnings.simplefilter("error")\n'
             'import mmpose_ext\n'
             'print(*sorted(set(sys.modules) - before))\n',
         ]
     ).split()
     assert set(added) == {PACKAGE, *(f'{PACKAGE}.{part}' for part in ('compat', 'config', 'version'))}
-
-
-def test_importing_the_package_warns_of_nothing():
-    """Whatever the packages around it do: they are loaded first."""
-    fresh(['-c', 'import warnings, mmpose, mmengine.logging\nwarnings.simplefilter("error")\nimport mmpose_ext'])
 
 
 def test_registries_fill_themselves_at_the_first_look():

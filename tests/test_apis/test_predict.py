@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -336,6 +337,7 @@ def test_program(run_tool, trained, images, box_file, tmp_path):
     printed = run_tool(
         *('tools/predict.py', *sorted(images.glob('*.png')), '--model', config, '--weights', weights),
         *('--no-flip', '--no-draw', '--out-dir', 'again'),
+        PYTHON=sys.executable,
     )
     assert '3 people in 3 images' in printed
     assert 'people per second' in printed

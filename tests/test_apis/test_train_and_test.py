@@ -5,6 +5,7 @@ import pickle
 import re
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -82,6 +83,7 @@ def test_test_writes_metrics_predictions_and_pictures(
         '--dump', 'predictions.pkl', '--show-dir', 'pictures', '--badcase',
         # a threshold below zero: all joints are drawn
         '--cfg-options', 'model.head.decoder.decoding=shift', 'default_hooks.visualization.kpt_thr=-1',
+        PYTHON=sys.executable,
     )  # fmt: skip
     metrics = json.loads((tmp_path / 'new/metrics.json').read_text())
     assert f'coco/AP: {metrics["coco/AP"]:.6f}' in printed

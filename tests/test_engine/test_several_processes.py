@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 from interrupted_trainings import Interruption, assert_as_if_never_stopped, config, run, terminate
 from mmengine.runner import Runner
+from warm_python import WarmPython
 
 from mmpose_ext.apis.runtime import process_group
 
@@ -72,9 +72,9 @@ def train_all(path: str, target: str, number: str) -> None:
     (folder / f'rank{rank}.json').write_text(json.dumps(ends))
 
 
-def test_all_stop_after_the_same_step(tiny_config: Path, tmp_path: Path) -> None:
+def test_all_stop_after_the_same_step(tiny_config: Path, tmp_path: Path, warm_python: WarmPython) -> None:
     code = PROGRAM.format(folders=[str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    command = [sys.executable, '-W', 'ignore', '-c', code, str(tiny_config), str(tmp_path)]
+    command = [warm_python.executable, '-W', 'ignore', '-c', code, str(tiny_config), str(tmp_path)]
     environment = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
     ranks = [
         subprocess.Popen(

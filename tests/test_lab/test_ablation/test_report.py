@@ -8,6 +8,7 @@ import pickle
 import re
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -424,7 +425,7 @@ def test_a_results_file_that_cannot_be_read_is_named(tmp_path, text):
         render_pages(tmp_path)
 
 
-def test_tool_reports_a_table_of_a_file(tmp_path, warm_python):
+def test_tool_reports_a_table_of_a_file(tmp_path):
     table = tmp_path / 'mine.yaml'
     table.write_text(json.dumps({**TABLE, 'rows': TABLE['rows'][:1]}))  # json is yaml
     arguments = [
@@ -439,7 +440,7 @@ def test_tool_reports_a_table_of_a_file(tmp_path, warm_python):
         '--out',
         tmp_path / 'out',
     ]
-    command = [warm_python.executable, '-W', 'ignore', ROOT / 'tools' / 'ablation.py', *arguments]
+    command = [sys.executable, '-W', 'ignore', ROOT / 'tools' / 'ablation.py', *arguments]
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''}
     result = subprocess.run(map(str, command), capture_output=True, text=True, env=environment, timeout=120)
     assert result.returncode == 0, result.stderr

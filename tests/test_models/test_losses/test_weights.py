@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -142,13 +141,14 @@ dist.destroy_process_group()
 """
 
 
-def test_two_processes_have_the_gradient_of_one(tmp_path):
+def test_two_processes_have_the_gradient_of_one(tmp_path, warm_python):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     code = PROGRAM.format(folder=str(Path(__file__).parent))
-    environment = dict(os.environ, OMP_NUM_THREADS='1')
-    commands = [[sys.executable, '-W', 'ignore', '-c', code, str(rank), str(port), str(tmp_path)] for rank in range(2)]
+    environment = dict(os.environ, OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    command = [warm_python.executable, '-W', 'ignore', '-c', code]
+    commands = [[*command, str(rank), str(port), str(tmp_path)] for rank in range(2)]
     ranks = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for command in commands]
     try:
         errors = [rank.communicate(timeout=240)[1] for rank in ranks]
