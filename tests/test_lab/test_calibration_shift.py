@@ -28,6 +28,9 @@ def test_joints_of_other_datasets_are_found_by_name():
     assert found['annotations'][0]['bbox'] == [0, 0, 9, 9]
     larger = reordered_annotations(content, ('head', 'left_ankle'), padding=2.0)
     assert larger['annotations'][0]['bbox'] == [-4.5, -4.5, 18, 18]
+    assert larger['annotations'][0]['area'] == pytest.approx(0.53 * 81)
+    people[0]['area'] = 7.0
+    assert reordered_annotations(content, ('head',))['annotations'][0]['area'] == 7.0
     assert found['categories'][0]['keypoints'] == ['head', 'right_knee', 'left_ankle']
     with pytest.raises(ValueError, match='must have one of the joints'):
         reordered_annotations(content, ('tail',))

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mmpose_ext.evaluation import JointPairs
+from mmpose_ext.evaluation.ground_truth import COCO_BOX_SHARE
 from mmpose_ext.files import parse_json
 
 from .people import predict_people
@@ -108,6 +109,9 @@ def reordered_annotations(
         joint_names: Of the other dataset.
         padding: Factor by which boxes are enlarged on both sides.
 
+    Returns:
+        A person without an area has .53 times that of the box, as in MMPose.
+
     Raises:
         ValueError: If the names are missing, or none is the same.
     """
@@ -131,7 +135,9 @@ def reordered_annotations(
             flat = [value for point in moved for value in point]
             x, y, width, height = annotation['bbox']
             box = [x - (padding - 1) / 2 * width, y - (padding - 1) / 2 * height, padding * width, padding * height]
-            people.append(dict(annotation, keypoints=flat, num_keypoints=labeled, category_id=1, bbox=box))
+            # CrowdPose has no areas
+            area = annotation.get('area', COCO_BOX_SHARE * width * height)
+            people.append(dict(annotation, keypoints=flat, num_keypoints=labeled, category_id=1, bbox=box, area=area))
     category = dict(categories[0], id=1, name='person', keypoints=list(joint_names), skeleton=[])
     return dict(content, annotations=people, categories=[category])
 
