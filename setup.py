@@ -126,7 +126,15 @@ if __name__ == '__main__':
         # package from every program in the parent folder, because Python takes the clone for a namespace package.
         # Type checkers and editors follow a .pth file, too, but no import hook.
         package_dir={'': '.'},
-        package_data={NAME: ['py.typed', 'lab/ablation/Snakefile', 'lab/ablation/report/templates/*']},
+        package_data={
+            NAME: [
+                'py.typed',
+                'lab/ablation/Snakefile',
+                'lab/ablation/report/templates/*',
+                'weights/*.pth',
+                'weights/README.md',
+            ]
+        },
         zip_safe=False,
         install_requires=read_requirements('runtime'),
         extras_require=read_extras(),

@@ -49,7 +49,9 @@ def imports(name, file):
 _BELOW_MODELS = ('functional', 'registry')
 LAYERS = {
     'tools': ('runtime', 'apis', 'lab', 'synthetic'),
-    'benchmarks': ('lab.profiling', 'apis', 'runtime', 'models', 'datasets', 'checkpoint', *_BELOW_MODELS, 'config'),
+    'benchmarks': (
+        *('lab.profiling', 'apis', 'runtime', 'weights', 'models', 'datasets', 'checkpoint', *_BELOW_MODELS, 'config'),
+    ),
     'mmpose_ext.lab.ablation.report': (
         *('lab.ablation', 'lab.profiling', 'lab.visualization'),
         *('runtime', 'models', 'evaluation', 'config', 'files', 'version', *_BELOW_MODELS),
@@ -81,7 +83,7 @@ LAYERS = {
     'mmpose_ext.lab.quickstart': ('lab', 'apis', 'synthetic', 'models', 'evaluation', 'config', *_BELOW_MODELS),
     'mmpose_ext.lab': (),
     'mmpose_ext.apis': (
-        'runtime',
+        *('runtime', 'weights'),
         *('engine', 'models', 'codecs', 'datasets', 'evaluation', 'checkpoint', 'compat', 'config', 'files', 'version'),
         *_BELOW_MODELS,
     ),
@@ -118,6 +120,7 @@ LAYERS = {
     'mmpose_ext.files': (),
     'mmpose_ext.compat': (),
     'mmpose_ext.config': (),
+    'mmpose_ext.weights': ('config',),
     'mmpose_ext.version': (),
     'mmpose_ext': ('compat', 'config', 'version'),
 }
@@ -365,6 +368,7 @@ PUBLIC = {
         'Calibration',
         'CropSettings',
         'Frame',
+        'OnePersonFinder',
         'OnnxPoseModel',
         'People',
         'Skeleton',
@@ -374,6 +378,7 @@ PUBLIC = {
         'read_calibration',
     ],
     'mmpose_ext.visualization': ['PoseVisualizer'],
+    'mmpose_ext.weights': ['DEFAULT', 'MODELS', 'TrainedModel', 'find_model'],
     'mmpose_ext.models': ['backbones', 'data_preprocessors', 'distillers', 'heads', 'losses'],
     'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass', 'TimmBackbone'],
     'mmpose_ext.models.data_preprocessors': ['DeviceAugmentation', 'PoseDataPreprocessor'],

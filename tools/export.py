@@ -1,6 +1,7 @@
 """Export a model as one ONNX graph from crops to keypoints, and compare it with torch.
 
-  python tools/export.py CONFIG CHECKPOINT --out model.onnx --images photographs/
+  python tools/export.py lsp14 --out lsp14.onnx --images photographs/
+  python tools/export.py CONFIG CHECKPOINT --out model.onnx
 
 Exit status: 0; 1 if the keypoints of the exported model are too far from those of torch; 2 if an argument is wrong.
 """
@@ -12,8 +13,8 @@ import sys
 def main() -> int:
     """Run the export; the exit status is documented at the top."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config of the model, or its name below configs/')
-    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('config', help='config of the model, its name below configs/, or lsp14 or lsp14-small')
+    parser.add_argument('checkpoint', nargs='?', help='weights of the config')
     parser.add_argument('--out', default='model.onnx', help='the file (default: %(default)s)')
     parser.add_argument('--flip', action='store_true', help='average with the mirrored crops: twice as slow')
     parser.add_argument('--fp16', action='store_true', help='16 bits for weights and activations of the network')

@@ -1,5 +1,6 @@
 """Find the joints of the people in images, a video or a camera, and write them as COCO json and as drawings.
 
+  python tools/predict.py photograph.jpg
   python tools/predict.py photographs/ --model CONFIG --weights CHECKPOINT.pth --detector DETECTOR.py DETECTOR.pth
   python tools/predict.py video.mp4 --weights model.onnx --detector human --track
 
@@ -17,10 +18,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         'source', nargs='+', help='image, folder, pattern, several of these images, video, stream or camera number'
     )
-    parser.add_argument('--model', help='config of the model, or its name below configs/')
-    parser.add_argument('--weights', required=True, help='checkpoint (.pth) or exported model (.onnx)')
+    parser.add_argument(
+        '--model', help='lsp14 (default), lsp14-small, or the config of --weights, its file or its name below configs/'
+    )
+    parser.add_argument('--weights', help='checkpoint (.pth) of the config, or exported model (.onnx)')
     parser.add_argument('--out-dir', default='predictions', help='folder of the results (default: %(default)s)')
-    people = parser.add_argument_group('people', 'by default one person fills each image')
+    people = parser.add_argument_group('people', 'by default each image shows one person, whom the model looks for')
     people.add_argument(
         '--detector', nargs='+', metavar=('CONFIG', 'WEIGHTS'), help='of MMDetection, or an alias such as human'
     )

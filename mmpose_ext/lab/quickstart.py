@@ -1,4 +1,4 @@
-"""All steps of one method on synthetic people: data, training, tests, images.
+"""All steps of one method on synthetic people: data, training, tests, images; and the package's own weights on one of these.
 
 Every step runs one of the tools and prints the command, which can be run by hand.
 """
@@ -27,6 +27,7 @@ from .visualization.figures import plot_curves, visualize_dataset
 __all__ = ['Quickstart', 'decoding_table']
 
 DECODINGS = {'argmax': 'highest cell', 'shift': 'quarter shift', 'dark': 'DARK'}
+_IMAGE = '000002.jpg'  # of one whole person in front, for the weights that come with the package
 _METRICS = {'coco/AP': 'AP', 'coco/AP .5': 'AP50', 'coco/AP .75': 'AP75', 'coco/AR': 'AR'}
 
 
@@ -92,12 +93,14 @@ class Quickstart:
         table = decoding_table(results)
         (self.work_dir / 'decoding.md').write_text(table + '\n')
         self._draw(checkpoint)
+        self._predict()
         print(
             f'\nThe same weights, decoded in three ways:\n\n{table}\n\n'
             f'  {self.work_dir}/decoding.md     this table\n'
             f'  {self.work_dir}/curves.png      loss and AP over the epochs\n'
             f'  {self.work_dir}/predictions/    skeletons\n'
             f'  {self.work_dir}/heatmaps/       heatmaps\n'
+            f'  {self.work_dir}/lsp14/drawn/    one of these people, by weights that learned from photographs\n'
             f'Done in {time.monotonic() - start:.0f} s.',
             flush=True,
         )
@@ -185,6 +188,12 @@ class Quickstart:
             str(self.data_dir / 'annotations' / 'person_keypoints_val.json'),
             str(self.data_dir / 'val'),
         )
+
+    def _predict(self) -> None:
+        results = self.work_dir / 'lsp14'
+        if not (results / 'drawn' / _IMAGE).exists():
+            image = self.data_dir / 'val' / _IMAGE
+            self._step('predict', 'tools/predict.py', str(image), '--out-dir', str(results), '--quiet')
 
     def _data_options(self) -> list[str]:
         annotations = self.data_dir / 'annotations'

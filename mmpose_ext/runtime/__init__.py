@@ -15,6 +15,7 @@ Arrays: N people, K joints, D axes; points are (x, y) or (x, y, depth), boxes (x
 from .calibration import Calibration, read_calibration
 from .crops import CropSettings
 from .drawing import draw_people
+from .one_person import OnePersonFinder
 from .onnx_model import OnnxPoseModel
 from .people import People
 from .skeleton import Skeleton
@@ -24,6 +25,7 @@ __all__ = [
     'Calibration',
     'CropSettings',
     'Frame',
+    'OnePersonFinder',
     'OnnxPoseModel',
     'People',
     'Skeleton',

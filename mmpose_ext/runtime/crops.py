@@ -15,6 +15,7 @@ __all__ = [
     'boxes_to_regions',
     'crop_person',
     'points_to_image',
+    'scale_boxes',
     'scored_boxes',
     'usable_boxes',
     'whole_image',
@@ -41,6 +42,12 @@ def whole_image(image: np.ndarray) -> np.ndarray:
     """The box (1, 5) of one person who fills an image (H, W, 3), with the score 1."""
     height, width = image.shape[:2]
     return np.array([[0, 0, width, height, 1]], np.float32)
+
+
+def scale_boxes(boxes: np.ndarray, factor: float) -> np.ndarray:
+    """Boxes (N, 5) with ``factor`` times their sides and the same centers and scores."""
+    middle, half = (boxes[:, :2] + boxes[:, 2:4]) / 2, (boxes[:, 2:4] - boxes[:, :2]) / 2 * np.float32(factor)
+    return np.column_stack((middle - half, middle + half, boxes[:, 4:]))
 
 
 def scored_boxes(boxes: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:

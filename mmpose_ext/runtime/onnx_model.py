@@ -15,8 +15,8 @@ from .crops import (
     points_to_image,
     scored_boxes,
     usable_boxes,
-    whole_image,
 )
+from .one_person import OnePersonFinder
 from .people import People
 from .skeleton import Skeleton
 
@@ -92,7 +92,7 @@ class OnnxPoseModel:
 
         Args:
             image: (H, W, 3) uint8, BGR, as OpenCV reads it.
-            boxes: (N, 4) x1, y1, x2, y2 in pixels, or (N, 5) with a score; None: one person who fills the image.
+            boxes: (N, 4) x1, y1, x2, y2 in pixels, or (N, 5) with a score; None: one person, whom the model looks for.
 
         Returns:
             The people whose boxes show a part of the image, in their order; the others are named in ``notes``.
@@ -100,7 +100,13 @@ class OnnxPoseModel:
         Raises:
             ValueError: If the boxes have another shape.
         """
-        return self.predict_batch([image], [whole_image(image) if boxes is None else scored_boxes(boxes)])[0]
+        found = OnePersonFinder(self)([image]) if boxes is None else [scored_boxes(boxes)]
+        return self.predict_batch([image], found)[0]
+
+    @property
+    def padding(self) -> float:
+        """Factor by which boxes are enlarged."""
+        return self.crop.padding
 
     def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
         """Find the joints of the people of several images; all crops go through the network together.

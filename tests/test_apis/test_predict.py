@@ -19,6 +19,7 @@ from mmpose_ext.apis.predict.box_files import BoxFile
 from mmpose_ext.apis.predict.pose_model import TorchPoseModel
 from mmpose_ext.apis.predict.tracking import PeopleTracker
 from mmpose_ext.runtime.drawing import DrawSettings
+from mmpose_ext.runtime.one_person import OnePersonFinder
 
 BOXES = [[5, 10, 90, 140], [20, 0, 115, 150]]
 
@@ -96,14 +97,25 @@ def test_batches_do_not_change_what_is_found(trained, images, box_file):
         np.testing.assert_allclose(first.people.keypoints, second.people.keypoints, atol=1e-3)
 
 
-def test_without_boxes_one_person_fills_the_image(trained, images):
-    result = predict(sorted(images.glob('*.png')), *trained)
-    assert [frame.people.boxes.tolist() for frame in result.frames] == [
-        [[0, 0, 120, 160]],
-        [[0, 0, 200, 100]],
-        [[0, 0, 90, 90]],
-    ]
+def test_without_boxes_the_model_looks_for_one_person(trained, images):
+    files = sorted(images.glob('*.png'))
+    result = predict(files, *trained)
+    model = TorchPoseModel(*trained)
+    arrays = [cv2.imread(str(file)) for file in files]
+    boxes = OnePersonFinder(model)(arrays)
+    for frame, expected, box in zip(result.frames, model.predict_batch(arrays, boxes), boxes, strict=True):
+        np.testing.assert_allclose(frame.people.boxes, box[:, :4], atol=1e-3)
+        np.testing.assert_allclose(frame.people.keypoints, expected.keypoints, atol=1e-3)
     assert result.exit_code == 0
+
+
+def test_padding_is_that_of_the_pipeline(trained):
+    model = TorchPoseModel(*trained)
+    assert model.padding == 1.25
+    config = Config.fromfile(trained[0])
+    (step,) = [step for step in config.test_dataloader.dataset.pipeline if step.type == 'GetBBoxCenterScale']
+    step.padding = 1.5
+    assert TorchPoseModel(config, trained[1]).padding == 1.5
 
 
 def test_flip_test_can_be_switched_off(trained, images):
@@ -214,10 +226,11 @@ class Interrupted(TorchPoseModel):
 
 @pytest.mark.parametrize('draw', [None, DrawSettings()])
 def test_what_is_done_is_kept_and_resumed(trained, video, tmp_path, monkeypatch, draw):
-    whole = predict(video, *trained, out_dir=tmp_path / 'whole', draw=draw)
+    source = run_module.VideoSource(str(video))
+    whole = run_module.run_prediction(source, TorchPoseModel(*trained), progress=False)
     Interrupted.calls = 0
     monkeypatch.setattr(run_module, '_IMAGES_AT_ONCE', 8)
-    model, source = Interrupted(*trained), run_module.VideoSource(str(video))
+    model = Interrupted(*trained)
     first = run_module.run_prediction(source, model, out_dir=tmp_path / 'out', draw=draw, progress=False)
     assert (first.interrupted, first.exit_code, len(first.frames)) == (True, 130, 8)
     assert len(json.loads((tmp_path / 'out' / 'walk.json').read_text())['frames']) == 8

@@ -20,6 +20,7 @@ from packaging.version import Version
 
 import mmpose_ext
 from mmpose_ext.compat import SUPPORTED
+from mmpose_ext.weights import DEFAULT, MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'dark_res18_1xb32-10e_synthetic-128x96.py'
@@ -147,6 +148,9 @@ def test_wheel_holds_every_module_and_the_resources_of_mim(wheel: Path) -> None:
         assert {f'mmpose_ext/.mim/{name}' for name in resources} <= names
     others = {'mmpose_ext/py.typed', 'mmpose_ext/.mim/model-index.yml', 'mmpose_ext/lab/ablation/Snakefile'}
     assert others <= names
+    weights = {f'mmpose_ext/weights/{model.file}' for model in MODELS.values()}
+    assert weights
+    assert {*weights, 'mmpose_ext/weights/README.md'} <= names
     assert any(name.endswith('licenses/LICENSE') for name in names)
 
 
@@ -178,6 +182,21 @@ def test_a_program_beside_the_clone_finds_the_package(environments: dict[str, En
     home = environment.site_packages if kind == 'wheel' else environment.folder.parent / 'mmpose_ext'
     assert lines[-3:-1] == [str(home / 'mmpose_ext' / '__init__.py'), str(home / 'mmpose_ext')]
     assert Path(lines[-1]).is_file() and str(home) in lines[-1]
+
+
+def test_an_installed_wheel_predicts_without_a_model(
+    environments: dict[str, Environment], tiny_coco: Path, tmp_path: Path
+) -> None:
+    """As README's first example, with the weights of the wheel."""
+    pytest.importorskip('timm', reason='the extra timm is not installed')
+    environment = environments['wheel']
+    program = environment.site_packages / 'mmpose_ext' / '.mim' / 'tools' / 'predict.py'
+    options = ('--out-dir', tmp_path / 'out', '--quiet')
+    printed = run(environment.python, '-W', 'ignore', program, tiny_coco / 'val' / '1.jpg', *options)
+    assert '1 person in 1 image' in printed
+    assert (tmp_path / 'out' / 'drawn' / '1.jpg').is_file()
+    (person,) = json.loads((tmp_path / 'out' / 'results.json').read_text())
+    assert len(person['keypoints']) == 3 * MODELS[DEFAULT].joints
 
 
 def test_editable_install_follows_the_working_tree(environments: dict[str, Environment]) -> None:

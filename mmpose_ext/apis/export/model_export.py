@@ -28,8 +28,8 @@ _TOLERANCE, _HALF_TOLERANCE = 1e-3, 0.1  # pixels; numbers of 16 bits have 3 dig
 
 def export_model(
     model: str | Path,
-    weights: str | Path,
-    out: str | Path,
+    weights: str | Path | None = None,
+    out: str | Path = 'model.onnx',
     *,
     flip: bool = False,
     fp16: bool = False,
@@ -47,7 +47,8 @@ def export_model(
     :class:`mmpose_ext.runtime.OnnxPoseModel` reads it.
 
     Args:
-        model: Config, or its name below ``configs/``.
+        model: Config, or its name below ``configs/``; without ``weights`` the name of a model that comes with the
+            package, see :data:`mmpose_ext.weights.MODELS`.
         weights: Checkpoint.
         out: The ``.onnx`` file.
         flip: Whether the graph averages with the mirrored crops, which takes twice as long.

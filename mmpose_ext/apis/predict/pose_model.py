@@ -11,6 +11,7 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.structures import InstanceData
 from mmpose.apis import init_model
 from mmpose.apis.inference import dataset_meta_from_config
+from mmpose.datasets.transforms import GetBBoxCenterScale
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.structures import PoseDataSample
 
@@ -19,29 +20,31 @@ from mmpose_ext.config import find_config
 from mmpose_ext.models.heads import BaseHead
 from mmpose_ext.runtime.calibration import read_calibration
 from mmpose_ext.runtime.crops import usable_boxes
+from mmpose_ext.runtime.one_person import PersonModel
 from mmpose_ext.runtime.people import People
 from mmpose_ext.runtime.skeleton import Skeleton
+from mmpose_ext.weights import find_model
 
 from .loading import chosen_device, named_errors, prepare_for_cpu
 
 __all__ = ['PoseModel', 'TorchPoseModel', 'build_model']
 
 
-class PoseModel(Protocol):
+class PoseModel(PersonModel, Protocol):
     """What finds the joints of people: a model of torch, or an exported one."""
 
     skeleton: Skeleton
     batch_size: int
 
-    def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
-        """People of several images, each (H, W, 3) uint8 in BGR, from boxes (N, 5) with a score."""
 
-
-def build_model(config: str | Path | Config, weights: str | Path, device: str = 'cpu') -> TopdownPoseEstimator:
+def build_model(
+    config: str | Path | Config, weights: str | Path | None = None, device: str = 'cpu'
+) -> TopdownPoseEstimator:
     """Build a top-down model and load its weights.
 
     Args:
-        config: Of the model: its file, its name below ``configs/``, or the config itself.
+        config: Of the model: its file, its name below ``configs/``, or the config itself. Without ``weights`` the name
+            of a model that comes with the package, see :data:`mmpose_ext.weights.MODELS`.
         weights: Checkpoint.
         device: Of the model.
 
@@ -49,6 +52,8 @@ def build_model(config: str | Path | Config, weights: str | Path, device: str = 
         ValueError: If the config is not one of a top-down model and its dataset, or the checkpoint does not have all
             weights that it predicts with.
     """
+    if weights is None:
+        config, weights = find_model('a config' if isinstance(config, Config) else str(config))
     name = 'a config' if isinstance(config, Config) else config
     path = None if isinstance(config, Config) else find_config(config, 'model')
     with named_errors('model', 'a config that builds a model', name):
@@ -81,8 +86,9 @@ class TorchPoseModel:
     """A top-down model with the pipeline of its config.
 
     Args:
-        config: Of the model: its file, its name below ``configs/``, or the config itself.
-        checkpoint: Its weights.
+        config: Of the model: its file, its name below ``configs/``, or the config itself; or a name as
+            :func:`build_model` takes it.
+        checkpoint: Its weights; None with such a name.
         device: 'auto', 'cpu', 'cuda:0' and so on.
         batch_size: Largest number of people who go through the network at once.
         flip: Whether to average with the mirrored image; None: as the config says.
@@ -96,7 +102,7 @@ class TorchPoseModel:
     def __init__(
         self,
         config: str | Path | Config,
-        checkpoint: str | Path,
+        checkpoint: str | Path | None = None,
         device: str = 'auto',
         batch_size: int = 32,
         flip: bool | None = None,
@@ -125,6 +131,12 @@ class TorchPoseModel:
         self.batch_size = batch_size
         with named_errors('model', "a config with the pipeline of 'test_dataloader'", config):
             self._pipeline = Compose(self.model.cfg.test_dataloader.dataset.pipeline)
+
+    @property
+    def padding(self) -> float:
+        """Factor by which the pipeline enlarges boxes."""
+        steps = self._pipeline.transforms
+        return next((float(step.padding) for step in steps if isinstance(step, GetBBoxCenterScale)), 1.0)
 
     def predict_batch(self, images: Sequence[np.ndarray], boxes: Sequence[np.ndarray]) -> list[People]:
         """Find the joints of the people of several images.

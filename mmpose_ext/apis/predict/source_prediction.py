@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmpose_ext.runtime.drawing import DrawSettings
+from mmpose_ext.runtime.one_person import OnePersonFinder
 from mmpose_ext.runtime.sources import ImageSource, Source, VideoSource, open_sources
+from mmpose_ext.weights import DEFAULT, find_model
 
 from .box_files import BoxFile
 from .journal import file_stamp
@@ -42,14 +44,17 @@ def predict(
     Args:
         source: An image, a folder, a pattern, a list of files or arrays, an array (uint8, BGR), a video, a stream or
             the number of a camera. Folders, patterns and lists may hold images and videos.
-        model: Config of the model, or its name below ``configs/``; not needed with an exported model.
+        model: Config of the model, or its name below ``configs/``; not needed with an exported model. Without
+            ``weights`` the name of a model that comes with the package (:data:`mmpose_ext.weights.MODELS`); None:
+            'lsp14'.
         weights: Checkpoint (``.pth``) of the model, or an exported model (``.onnx``).
         detector: Config of a detector of MMDetection that finds the people, or an alias such as 'human', whose
             weights are downloaded.
         detector_weights: Its checkpoint.
         category: What the detector looks for: the name or the number of one of its categories.
         boxes: Boxes of the people instead of a detector: COCO annotations, COCO detections or CSV, see
-            :class:`~mmpose_ext.apis.predict.box_files.BoxFile`. Without detector and boxes one person fills each image.
+            :class:`~mmpose_ext.apis.predict.box_files.BoxFile`. Without detector and boxes each image shows one
+            person, whom the model itself looks for: :class:`~mmpose_ext.runtime.OnePersonFinder`.
         box_thr: Boxes with a lower score are left out.
         out_dir: Folder of the results (COCO json, or the json of a video, and drawings); None: nothing is written.
             Where there are several videos, or images and videos, each video has a folder of its name in it.
@@ -73,10 +78,10 @@ def predict(
             the argument.
         OSError: If the results cannot be written, such as to a full disk.
     """
+    if weights is None:
+        model, weights = find_model(DEFAULT if model is None else str(model))
     sources = open_sources(source)
     check_threshold('box_thr', box_thr)
-    if boxes is not None and detector is not None:
-        raise ValueError(f"'boxes' and 'detector' must not both be given, got {str(boxes)!r} and {str(detector)!r}")
     trackers = [_tracker(images) if track else None for images in sources]
     if track and not any(trackers):
         raise ValueError("'track' must be False for still images, got True")
@@ -84,8 +89,8 @@ def predict(
     files['calibration'] = calibration
     options: dict[str, object] = dict(category=category, box_thr=box_thr, flip=flip, covariances=covariances)
     options |= dict(track=track, draw=repr(draw))
-    finder = _finder(detector, detector_weights, category, boxes, box_thr, device)
     pose_model = _pose_model(model, weights, device, batch_size, flip, covariances, calibration)
+    finder = _finder(pose_model, detector, detector_weights, category, boxes, box_thr, device)
     result, settings = Prediction(), _described(files) | options
     for images, tracker, folder in zip(sources, trackers, _folders(out_dir, sources), strict=True):
         result.add(run_prediction(images, pose_model, finder, folder, draw, tracker, resume, progress, settings))
@@ -124,17 +129,15 @@ def _described(files: Mapping[str, str | Path | None]) -> dict[str, object]:
 
 def _pose_model(
     model: str | Path | None,
-    weights: str | Path | None,
+    weights: str | Path,
     device: str,
     batch_size: int,
     flip: bool | None,
     covariances: bool | None,
     calibration: str | Path | None,
 ) -> PoseModel:
-    if weights is None or not Path(weights).is_file():
-        raise ValueError(
-            f"'weights' must be a checkpoint or an exported model, got {None if weights is None else str(weights)!r}"
-        )
+    if not Path(weights).is_file():
+        raise ValueError(f"'weights' must be a checkpoint or an exported model, got {str(weights)!r}")
     if Path(weights).suffix.lower() == '.onnx':
         for name, value in dict(flip=flip, covariances=covariances, calibration=calibration).items():
             if value is not None:
@@ -151,17 +154,20 @@ def _pose_model(
 
 
 def _finder(
+    pose_model: PoseModel,
     detector: str | Path | None,
     detector_weights: str | Path | None,
     category: str | int,
     boxes: str | Path | None,
     box_thr: float,
     device: str,
-) -> BoxFinder | BoxFile | None:
+) -> BoxFinder | BoxFile:
+    if boxes is not None and detector is not None:
+        raise ValueError(f"'boxes' and 'detector' must not both be given, got {str(boxes)!r} and {str(detector)!r}")
     if boxes is not None:
         return BoxFile(boxes, box_thr)
     if detector is None:
-        return None
+        return OnePersonFinder(pose_model)
     from .detector import Detector  # MMDetection takes seconds to import, and only this needs it
 
     return Detector(detector, detector_weights, category, box_thr, device=device)
