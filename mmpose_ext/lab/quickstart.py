@@ -1,4 +1,4 @@
-"""All steps of one method on synthetic people: data, training, tests, images; and the package's own weights on one of these.
+"""All steps of one method on synthetic people: data, training, tests, images; then the package's own weights.
 
 Every step runs one of the tools and prints the command, which can be run by hand.
 """
