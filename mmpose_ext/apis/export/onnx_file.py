@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -85,12 +85,8 @@ def require_packages(dynamo: bool | None = None) -> None:
         ImportError: If a package is missing, with the extra that has it.
     """
     newer = torch_at_least(_DYNAMO_SINCE) if dynamo is None else dynamo
-    missing = []
-    for name in ('onnx', 'onnxruntime', *(['onnxscript'] if newer else [])):
-        try:
-            import_module(name)
-        except ImportError:
-            missing.append(name)
+    names = ('onnx', 'onnxruntime', *(['onnxscript'] if newer else []))
+    missing = [name for name in names if find_spec(name) is None]
     if missing:
         raise ImportError(f"export needs {' and '.join(missing)}: pip install 'mmpose_ext[export]'")
 
