@@ -1,6 +1,7 @@
 """Models that come with the package: their names, their files, and what they find on photographs."""
 
 import hashlib
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmpose.apis import inference_topdown, init_model
 from scipy.io import loadmat
 
-from mmpose_ext import weights
+from mmpose_ext import config_path, weights
 from mmpose_ext.apis.export import export_model
 from mmpose_ext.apis.predict import build_model, predict
 from mmpose_ext.weights import TrainedModel, find_model
@@ -103,6 +105,22 @@ def test_files_are_few_and_small() -> None:
     assert [file.name for file in files] == sorted(model.file for model in weights.MODELS.values())
     assert sum(file.stat().st_size for file in files) < 12e6
     assert weights.DEFAULT in weights.MODELS
+
+
+def test_readme_starts_with_a_photograph_alone() -> None:
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    first = re.search(r'```bash\n(.*?)```', readme, re.DOTALL)[1].split()
+    assert first == ['bash', 'tools/setup_env.sh', 'python', 'tools/predict.py', 'photograph.jpg']
+
+
+def test_the_program_that_trains_them_again_knows_their_configs() -> None:
+    program = (ROOT / 'tools' / 'train_weights.sh').read_text(encoding='utf-8')
+    for name, model in weights.MODELS.items():
+        folder, _, stem = model.config.partition('/')
+        (variable,) = re.findall(rf'^(\w+)={re.escape(stem)}$', program, re.MULTILINE)
+        epochs = Config.fromfile(config_path(model.config)).train_cfg.max_epochs
+        assert f'tools/train.py "configs/{folder}/${variable}.py"' in program
+        assert f'"work_dirs/${variable}/epoch_{epochs}.pth" --half --out work_dirs/weights/{name}.pth' in program
 
 
 class People(NamedTuple):
