@@ -2,7 +2,7 @@
 
     python -m benchmarks.growth [--plot docs/images/growth.svg]
 
-Each row of the plot changes one number and keeps the others at 32 people, 17 joints, maps of 64x48 and one process.
+Each column of the plot changes one number and keeps the others at 32 people, 17 joints, maps of 64x48 and one process.
 """
 
 import argparse
