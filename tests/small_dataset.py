@@ -92,18 +92,21 @@ def write_config(tiny_data: Path) -> Callable[[Path], Path]:
     return write
 
 
-@pytest.fixture(scope='session')
-def trained(write_config: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """A config of the tiny dataset, and a checkpoint of a network that answers differently everywhere."""
-    folder = tmp_path_factory.mktemp('model')
-    config = write_config(folder)
+def with_weights(config: Path) -> tuple[str, str]:
+    """A config, and a checkpoint of its network that answers differently everywhere."""
     torch.manual_seed(0)  # before the network is built: the same weights whichever test asks first
     with DefaultScope.overwrite_default_scope('mmpose'):  # or init_model sets it for the rest of the process
         model = init_model(str(config), None, device='cpu')
     for parameter in model.parameters():
         parameter.data += 0.05 * torch.randn(parameter.shape)
-    torch.save(dict(state_dict=model.state_dict()), folder / 'model.pth')
-    return str(config), str(folder / 'model.pth')
+    torch.save(dict(state_dict=model.state_dict()), config.with_name('model.pth'))
+    return str(config), str(config.with_name('model.pth'))
+
+
+@pytest.fixture(scope='session')
+def trained(write_config: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A config of the tiny dataset, and a checkpoint for it."""
+    return with_weights(write_config(tmp_path_factory.mktemp('model')))
 
 
 @pytest.fixture

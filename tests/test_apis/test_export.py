@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config, ConfigDict
 from PIL import Image
+from small_dataset import with_weights
 
 from mmpose_ext.apis.export import PoseGraph, export_model, export_program
 from mmpose_ext.apis.export.comparison import compare_with_torch
@@ -257,6 +258,16 @@ def test_exported_model_predicts_what_torch_predicts(trained, tmp_path):
         np.testing.assert_allclose(first.people.covariances, second.people.covariances, rtol=0.02)
     with pytest.raises(ValueError, match="'calibration' must be None with an exported model"):
         predict(images, weights=tmp_path / 'model.onnx', **options)
+
+
+@pytest.fixture(scope='module')
+def trained(write_config, tmp_path_factory):
+    """A config and a checkpoint of a narrow network: exporting millions of weights takes seconds."""
+    config = write_config(tmp_path_factory.mktemp('narrow'))
+    with config.open('a') as file:
+        file.write("model['backbone'] = dict(stem_channels=16, base_channels=16)\n")
+        file.write("model['head'].update(in_channels=128)\n")
+    return with_weights(config)
 
 
 @pytest.fixture(scope='module')
