@@ -182,6 +182,7 @@ def _open_session(path: str | Path, threads: int, providers: Sequence[str] | Non
         raise ImportError(
             "an exported model needs onnxruntime (of the extra 'export'): pip install onnxruntime"
         ) from error
+    onnxruntime.disable_telemetry_events()  # some builds report how they are used
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
