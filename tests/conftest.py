@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.registry import DefaultScope
+from mmengine.visualization import Visualizer
 
 sys.path.insert(0, str(Path(__file__).parent))  # for helpers.py: tests are files, not a package
 
@@ -91,6 +92,16 @@ def _garbage_is_sought_among_new_objects() -> None:
 def _each_file_starts_without_a_scope() -> None:
     """MMEngine's runners and MMPose's init_model set the default scope of the whole process."""
     DefaultScope._instance_dict = OrderedDict()  # overwrite_default_scope replaces it too, so clearing it is not enough
+
+
+@pytest.fixture(autouse=True)
+def _each_test_starts_without_visualizers() -> None:
+    """MMEngine keeps visualizers by name, and with them the folder of the first runner that used the name."""
+    kinds: list[type[Visualizer]] = [Visualizer]
+    while kinds:
+        kind = kinds.pop()
+        kind._instance_dict.clear()
+        kinds += kind.__subclasses__()
 
 
 @pytest.fixture

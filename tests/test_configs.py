@@ -161,7 +161,7 @@ def narrow(cfg: Config) -> None:
         backbone.update(feat_channels=8, stem_channels=(4, 8, 8))
     elif backbone.type == 'mmpose_ext.TimmBackbone':
         backbone.update(model_name='test_efficientnet', checkpoint=None)
-        head.in_channels = 48
+        head.in_channels = 64 if backbone.out_strides == (32,) else 48
     elif backbone.type == 'HRNet':
         for stage in backbone.extra.values():
             widths = [8 * 2**branch for branch in range(stage.num_branches)]
