@@ -49,7 +49,7 @@ class KeypointCalibration(ConfidenceCorrelation):
 
     Args:
         threshold: OKS above which a joint is right.
-        family: Family of the errors, one of :data:`mmpose_ext.functional.ERROR_FAMILIES`, whose scale the covariances
+        family: Family of the errors, one of ``mmpose_ext.functional.ERROR_FAMILIES``, whose scale the covariances
             are.
         shape: Of the family, see :func:`mmpose_ext.functional.error_log_density`.
         field: As in :class:`ConfidenceCorrelation`, as are the following.

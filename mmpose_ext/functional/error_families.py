@@ -72,7 +72,7 @@ def error_log_density(
     Args:
         errors: (..., D).
         covariances: (..., D, D), the scale of the family.
-        family: One of :data:`ERROR_FAMILIES`.
+        family: One of ``ERROR_FAMILIES``.
         shape: Of the family: (), (), (nu,), (share, ratio) or (share, ratio, share, ratio).
 
     Returns:
@@ -117,7 +117,7 @@ def region_radius(level: float, family: str = 'gaussian', dim: int = 2, shape: S
 
     Args:
         level: The share, above 0 and below 1.
-        family: One of :data:`ERROR_FAMILIES`.
+        family: One of ``ERROR_FAMILIES``.
         dim: Number of axes D.
         shape: Of the family: (), (), (nu,), (share, ratio) or (share, ratio, share, ratio).
 

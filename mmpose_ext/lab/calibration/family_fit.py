@@ -24,7 +24,7 @@ class FamilyFit:
     """A family of errors that was fitted to lengths.
 
     Args:
-        family: One of :data:`mmpose_ext.functional.ERROR_FAMILIES`.
+        family: One of ``mmpose_ext.functional.ERROR_FAMILIES``.
         shape: Of the family, see :mod:`mmpose_ext.functional.error_families`.
         scale: Factor of the covariances of all joints.
         joint_scales: (K,) factor of each joint.
@@ -51,7 +51,7 @@ def fit_family(lengths: np.ndarray, labeled: np.ndarray, family: str) -> FamilyF
     Args:
         lengths: (P, K) Mahalanobis lengths of the errors, see :func:`mmpose_ext.functional.mahalanobis`.
         labeled: (P, K) which of them count; lengths that are not finite do not.
-        family: One of :data:`mmpose_ext.functional.ERROR_FAMILIES`.
+        family: One of ``mmpose_ext.functional.ERROR_FAMILIES``.
 
     Raises:
         ValueError: If no length counts.
