@@ -176,3 +176,16 @@ def test_joints_of_photographs(name: str, up: float, down: float, people: tuple[
         assert pck(found, group) > floor
         if upright:
             assert pck(found[:, mirrored], group) < pck(found, group) - 0.1
+
+
+# joints of the skier in COCO's labels that LSP has too, in LSP's order
+SKIER = [[396, 341], [367, 273], [393, 214], [424, 203], [429, 294], [466, 362],
+         [309, 178], [341, 159], [358, 129], [399, 108], [433, 142], [449, 165]]  # fmt: skip
+
+
+@pytest.mark.parametrize('name', [*weights.MODELS])
+def test_joints_of_the_skier(name: str) -> None:
+    """The photograph of the README, without a box."""
+    found = predict([str(ROOT / 'docs/images/skier.jpg')], name).frames[0].people.keypoints[0, : len(SKIER)]
+    people = People([], np.array([SKIER], float), np.ones((1, len(SKIER)), bool), np.array([110.0]))
+    assert pck(found[None], people) >= 0.75

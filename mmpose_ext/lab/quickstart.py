@@ -1,4 +1,4 @@
-"""All steps of one method on synthetic people: data, training, tests, images; then the package's own weights.
+"""All steps of one method on synthetic people: data, training, tests, images; then a photograph.
 
 Every step runs one of the tools and prints the command, which can be run by hand.
 """
@@ -27,7 +27,7 @@ from .visualization.figures import plot_curves, visualize_dataset
 __all__ = ['Quickstart', 'decoding_table']
 
 DECODINGS = {'argmax': 'highest cell', 'shift': 'quarter shift', 'dark': 'DARK'}
-_IMAGE = '000002.jpg'  # of one whole person in front, for the weights that come with the package
+_PHOTOGRAPH = 'docs/images/skier.jpg'  # for the weights that come with the package
 _METRICS = {'coco/AP': 'AP', 'coco/AP .5': 'AP50', 'coco/AP .75': 'AP75', 'coco/AR': 'AR'}
 
 
@@ -100,7 +100,7 @@ class Quickstart:
             f'  {self.work_dir}/curves.png      loss and AP over the epochs\n'
             f'  {self.work_dir}/predictions/    skeletons\n'
             f'  {self.work_dir}/heatmaps/       heatmaps\n'
-            f'  {self.work_dir}/lsp14/drawn/    one of these people, by weights that learned from photographs\n'
+            f'  {self.work_dir}/lsp14/drawn/    a photograph, by the weights that come with the package\n'
             f'Done in {time.monotonic() - start:.0f} s.',
             flush=True,
         )
@@ -190,9 +190,8 @@ class Quickstart:
         )
 
     def _predict(self) -> None:
-        results = self.work_dir / 'lsp14'
-        if not (results / 'drawn' / _IMAGE).exists():
-            image = self.data_dir / 'val' / _IMAGE
+        results, image = self.work_dir / 'lsp14', self.root / _PHOTOGRAPH
+        if not (results / 'drawn' / image.name).exists():
             self._step('predict', 'tools/predict.py', str(image), '--out-dir', str(results), '--quiet')
 
     def _data_options(self) -> list[str]:

@@ -74,6 +74,7 @@ def test_the_whole_road_and_a_second_start(tmp_path, warm_python):
     assert all(is_drawn(picture) for picture in pictures)
     rows = (work / 'decoding.md').read_text().splitlines()
     assert [row.split('|')[1].strip() for row in rows[2:]] == ['highest cell', 'quarter shift', 'DARK']
+    assert is_drawn(work / 'lsp14' / 'drawn' / 'skier.jpg')
     results = {name: json.loads((work / f'test_{name}.json').read_text()) for name in ('argmax', 'shift', 'dark')}
     assert all(np.isfinite(metrics['coco/AP']) for metrics in results.values())
     assert re.search(r'\[train\] \d+ threads?, 1 steps: about 0:00:\d\d left', first.stdout)
