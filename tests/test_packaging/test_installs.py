@@ -71,6 +71,11 @@ class Environment:
         self.site_packages = folder / 'lib' / f'python{sys.version_info[0]}.{sys.version_info[1]}' / 'site-packages'
         # 'zz', because the entries of this file have to come after those of the editable install
         (self.site_packages / 'zz_packages.pth').write_text('\n'.join(site.getsitepackages()))
+        # Python 3.12 has no distutils, which MMEngine imports; setuptools offers its own by this file, which is read
+        # in the folder of an environment only
+        for path in site.getsitepackages():
+            for precedence in Path(path).glob('distutils-precedence.pth'):
+                shutil.copy(precedence, self.site_packages)
         self.install(*install)
 
     def install(self, *packages: str | Path, tool: str = 'pip') -> None:

@@ -48,8 +48,9 @@ else:
         archive.writestr('epoch_1/data.pkl', 'x')  # as torch names the first record
 """
 START = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job, such as this test's, ignores it
 sys.modules['mmpose'] = None  # takes seconds to import, and a runner does not need it
 from mmpose_ext.lab.ablation import Job, Plan, Row, Stage, Table, run_plan
 
