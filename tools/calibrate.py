@@ -31,6 +31,11 @@ def parse_args() -> tuple[argparse.Namespace, list[tuple[str, str, str]]]:
     parser.add_argument('--out', help='the json file of one model (default: beside the checkpoint)')
     parser.add_argument('--seed', type=int, default=0, help='of the halves (default: %(default)s)')
     parser.add_argument(
+        '--both-halves',
+        action='store_true',
+        help='measure the fitted half, too, by a calibration that is fitted on the other one; prints the means',
+    )
+    parser.add_argument(
         '--shift',
         nargs='+',
         default=[],
@@ -63,6 +68,7 @@ def main() -> int:
                 checkpoint,
                 out=arguments.out,
                 seed=arguments.seed,
+                both_halves=arguments.both_halves,
                 shifts=arguments.shift,
                 shift_padding=arguments.shift_padding,
                 images=not arguments.no_images,

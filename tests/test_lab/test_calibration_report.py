@@ -1,6 +1,7 @@
 """Intervals over people, the report of a model, and tables of several."""
 
 import importlib.util
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from mmpose_ext.evaluation import JointPairs
+from mmpose_ext.lab.calibration import figures
 from mmpose_ext.lab.calibration import run as run_module
 from mmpose_ext.lab.calibration.intervals import bootstrap_intervals
 from mmpose_ext.lab.calibration.shift import read_people
@@ -44,21 +46,43 @@ def program(monkeypatch, *arguments):
 def test_intervals_are_those_of_drawing_people_again():
     """Of 400 people with independent joints they are about as long as those of a binomial distribution."""
     pairs = some_pairs()
-    low, high = bootstrap_intervals(pairs, resamples=200)['coverage@50']
+    low, high = bootstrap_intervals([(pairs, None)], resamples=200)['coverage@50']
     share = 1 - 0.5**4  # covariances are four times too large
     assert low < share < high
     length = 2 * 1.96 * np.sqrt(share * (1 - share) / 1200)
     assert high - low == pytest.approx(length, rel=0.3)
     # three joints that are right or wrong together say as much as one
     same = replace(pairs, errors=np.repeat(pairs.errors[:, :1], 3, 1), covariances=pairs.covariances[:, [0, 0, 0]])
-    low, high = bootstrap_intervals(same, resamples=200)['coverage@50']
+    low, high = bootstrap_intervals([(same, None)], resamples=200)['coverage@50']
     assert high - low == pytest.approx(length * np.sqrt(3), rel=0.3)
 
 
 def test_people_of_one_image_are_drawn_together():
-    found = bootstrap_intervals(some_pairs(images=np.zeros(400, int)), resamples=5)
+    found = bootstrap_intervals([(some_pairs(images=np.zeros(400, int)), None)], resamples=5)
     assert all(low == high for low, high in found.values())
-    assert bootstrap_intervals(some_pairs(0)) == {}
+    assert bootstrap_intervals([(some_pairs(0), None)]) == {}
+
+
+def test_both_halves_are_measured_each_by_the_other(tmp_path, monkeypatch, capsys):
+    """A half with larger errors: what it lacks in coverage the other half has too much, and the mean is right."""
+    pairs = some_pairs(1000)
+    _, second = run_module.split_people(pairs)
+    hard = np.isin(pairs.images, second.images)
+    pairs.errors[hard] *= 1.3
+    monkeypatch.setattr(run_module, 'predict_people', lambda *arguments: (pairs, NAMES))
+    one = run_module.calibrate('one.py', tmp_path / 'one.pth', images=False)
+    both = run_module.calibrate('one.py', tmp_path / 'both.pth', images=False, both_halves=True)
+    assert one.after['coverage@50'] < 0.4 and both.after['coverage@50'] == pytest.approx(0.5, abs=0.03)
+    fits = [run_module.fit_calibration(half, NAMES, seed=0).calibration for half in run_module.split_people(pairs)]
+    halves = [figures(half, fit)['NLL'] for half, fit in zip(run_module.split_people(pairs), fits[::-1], strict=True)]
+    assert both.after['NLL'] == pytest.approx(np.mean(halves))
+    low, high = (both.intervals['coverage@90'][side] for side in (0, 1))
+    assert low < both.after['coverage@90'] < high and high - low < np.diff(one.intervals['coverage@90'])
+    files = [json.loads(report.path.read_text())['covariance'] for report in (one, both)]
+    assert files[0] == files[1]  # that of the first half
+    assert 'measured on 1000 of both halves' in str(both) and f'measured on {len(second)} others' in str(one)
+    assert program(monkeypatch, 'one.py', tmp_path / 'one.pth', '--no-images', '--both-halves') == 0
+    assert 'measured on 1000 of both halves' in capsys.readouterr().out
 
 
 def test_several_models_are_rows_of_tables(tmp_path, monkeypatch, capsys):

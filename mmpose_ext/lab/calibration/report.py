@@ -42,10 +42,11 @@ class CalibrationReport:
         fit: What was fitted.
         before: Figures of what the head predicts.
         after: Figures with the calibration.
-        people: Numbers of people that were fitted and measured on.
+        people: Numbers of people that the file was fitted on, and that figures were measured on.
         shifts: Figures of other data, by name.
         images: Drawn.
         intervals: That hold 95 % of the figures of resampled people, after.
+        both_halves: Whether figures are means of two halves, each with a calibration that was fitted on the other.
     """
 
     path: Path
@@ -56,9 +57,13 @@ class CalibrationReport:
     shifts: Mapping[str, Shift]
     images: Sequence[Path]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
+    both_halves: bool = False
 
     def __str__(self) -> str:
-        lines = [f'fitted on {self.people[0]} people, measured on {self.people[1]} others']
+        fitted, measured = self.people
+        lines = [
+            f'fitted on {fitted} people, measured on {measured} {"of both halves" if self.both_halves else "others"}'
+        ]
         scale = self.fit.calibration.covariance
         if scale is not None:
             shape = zip(_SHAPES.get(scale.family, ()), scale.shape, strict=True)

@@ -9,9 +9,9 @@ from mmpose_ext.evaluation import JointPairs
 from mmpose_ext.files import write_whole
 from mmpose_ext.runtime.calibration import Calibration
 
-from .fit import figures, fit_calibration, split_people
+from .fit import fit_calibration, split_people
 from .images import draw_ellipses, draw_reliability
-from .intervals import bootstrap_intervals
+from .intervals import Group, bootstrap_intervals, mean_figures
 from .people import predict_people
 from .report import CalibrationReport, Shift
 from .shift import predict_other_people, read_people
@@ -30,6 +30,7 @@ def calibrate(
     *,
     out: str | Path | None = None,
     seed: int = 0,
+    both_halves: bool = False,
     shifts: Sequence[str | Path] = (),
     shift_padding: float = 1.0,
     images: bool = True,
@@ -42,6 +43,9 @@ def calibrate(
         checkpoint: The weights.
         out: The calibration file; default beside the checkpoint. Images are written beside it.
         seed: Of the halves.
+        both_halves: Measure the fitted half, too, by a calibration that is fitted on the other one. Figures are means
+            of the two halves: their chance is smaller, because what is easier in one half is harder in the other. The
+            file is that of the first half.
         shifts: Annotation files in COCO's format, or in MMPose's format of MPII, of other people with some of the same
             joints, by their names, on which the calibration is measured, too.
         shift_padding: Factor by which the boxes of these people are enlarged, where the config's own boxes are larger
@@ -64,22 +68,24 @@ def calibrate(
     fitted, measured = split_people(pairs, seed)
     about = dict(config=Path(config).name, checkpoint=Path(checkpoint).name, seed=seed)
     fit = fit_calibration(fitted, names, about, seed)
-    before, after = figures(measured), figures(measured, fit.calibration)
-    intervals = bootstrap_intervals(measured, fit.calibration)
-    notes = dict(people=len(measured), before=_rounded(before), after=_rounded(after), intervals=_rounded(intervals))
+    groups: list[Group] = [(measured, fit.calibration)]
+    if both_halves:
+        groups.append((fitted, fit_calibration(measured, names, about, seed).calibration))
+    before, after = mean_figures([(pairs, None) for pairs, _ in groups]), mean_figures(groups)
+    intervals = bootstrap_intervals(groups)
+    count = sum(len(pairs) for pairs, _ in groups)
+    notes = dict(people=count, before=_rounded(before), after=_rounded(after), intervals=_rounded(intervals))
     calibration = replace(fit.calibration, measured=notes)
     write_whole(path, json.dumps(calibration.to_dict(), indent=1))
     drawn = _draw(path, measured, calibration) if images else []
-    people = len(fitted), len(measured)
     found = {
         str(file): _shift(
             predict_other_people(file, config, checkpoint, names, cfg_options, shift_padding), calibration
         )
         for file in shifts
     }
-    return CalibrationReport(
-        path, replace(fit, calibration=calibration), before, after, people, found, drawn, intervals
-    )
+    fit, people = replace(fit, calibration=calibration), (len(fitted), count)
+    return CalibrationReport(path, fit, before, after, people, found, drawn, intervals, both_halves)
 
 
 def _draw(path: Path, pairs: JointPairs, calibration: Calibration) -> list[Path]:
@@ -94,8 +100,8 @@ def _draw(path: Path, pairs: JointPairs, calibration: Calibration) -> list[Path]
 
 def _shift(pairs: JointPairs, calibration: Calibration) -> Shift:
     """Figures of other people."""
-    intervals = bootstrap_intervals(pairs, calibration)
-    return Shift(len(pairs), figures(pairs), figures(pairs, calibration), intervals)
+    before, after = mean_figures([(pairs, None)]), mean_figures([(pairs, calibration)])
+    return Shift(len(pairs), before, after, bootstrap_intervals([(pairs, calibration)]))
 
 
 def _rounded(values: Mapping[str, float | tuple[float, float]]) -> dict[str, object]:
