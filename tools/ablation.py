@@ -5,6 +5,7 @@ python tools/ablation.py show dark/decoding
 python tools/ablation.py run dark/decoding --data synthetic --seeds 3
 python tools/ablation.py run dark/decoding --data synthetic --dry-run
 python tools/ablation.py report dark/decoding --data synthetic --seeds 3 --out docs/results
+python tools/ablation.py plot dark/decoding rle/distribution --data lspet --out rows.svg
 python tools/ablation.py readme
 """
 
@@ -58,6 +59,13 @@ def parse_args() -> argparse.Namespace:
         '--no-images', action='store_true', help='do not draw people, whose photographs may not be shown'
     )
     report.add_argument('--pages-only', action='store_true', help='from the json files of --out, without any run')
+    plot = actions.add_parser('plot', help='one drawing of all rows of tables that have been reported')
+    plot.add_argument('tables', nargs='+', metavar='table')
+    plot.add_argument('--data', default='synthetic', help='dataset (default: %(default)s)')
+    plot.add_argument('--results', type=Path, default=Path('docs/results'), help='of report (default: %(default)s)')
+    plot.add_argument('--metric', default='PCK/Mean', help='its name in the logs (default: %(default)s)')
+    plot.add_argument('--label', help='of the axis (default: the metric)')
+    plot.add_argument('--out', type=Path, required=True, help='the drawing, .svg or .png')
     readme = actions.add_parser('readme', help='write the tables of results into the READMEs of configs/*')
     readme.add_argument('--check', action='store_true', help='only tell which READMEs are not up to date')
     return parser.parse_args()
@@ -95,6 +103,14 @@ def report(args: argparse.Namespace) -> int:
     return 0
 
 
+def plot(args: argparse.Namespace) -> int:
+    from mmpose_ext.lab.ablation.report import plot_overview
+
+    plot_overview(args.results, args.tables, args.data, args.metric, args.label or args.metric, args.out)
+    print(args.out)
+    return 0
+
+
 def readme(check: bool) -> int:
     outdated = []
     for page in sorted((ROOT / 'configs').glob('*/README.md')):
@@ -117,6 +133,8 @@ def main() -> int:
             return run(args)
         if args.action == 'report':
             return report(args)
+        if args.action == 'plot':
+            return plot(args)
         if args.action == 'readme':
             return readme(args.check)
         print('\n'.join(list_tables()) if args.action == 'list' else table_text(find_table(args.table)))
