@@ -13,18 +13,13 @@ import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, cast
 
-from mmpose_ext.files import parse_json
-
+from .measured import Measured, read_measured
 from .table import Row, TableOnData, find_table
 
 __all__ = ['fill_tables']
 
 _PLACE = re.compile(r'(<!-- table (\S+) (\S+) -->\n).*?(<!-- end of table -->\n)', re.DOTALL)
-
-# Mean, spread and number of trainings of a row, by column, as report writes them.
-Measured: TypeAlias = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 
 
 def fill_tables(page: Path, results: Path, configs: Path) -> str:
@@ -51,7 +46,7 @@ def fill_tables(page: Path, results: Path, configs: Path) -> str:
 
 
 def _section(table: TableOnData, data: str, result: Path, folder: Path, configs: Path) -> str:
-    key, measured = _measured(result) if result.is_file() else (table.order_by, {})
+    key, measured = read_measured(result, lambda found: found['order_by']) if result.is_file() else (table.order_by, {})
     if measured:
         columns = [table.order_by] if any(table.order_by in row.paper for row in table.rows) else []
     else:
@@ -70,18 +65,6 @@ def _section(table: TableOnData, data: str, result: Path, folder: Path, configs:
 
 def _wrap(text: str) -> list[str]:
     return textwrap.wrap(text, 120, break_long_words=False, break_on_hyphens=False)
-
-
-def _measured(result: Path) -> tuple[str, dict[str, Mapping[str, Mapping[str, float | None]]]]:
-    """The column that orders the rows, and the rows that have a mean of it."""
-    try:
-        content = cast('dict[str, Any]', parse_json(result.read_text(encoding='utf-8')))
-        key = content['table']['order_by']
-        return key, {row['name']: row for row in content['rows'] if (row.get('mean') or {}).get(key) is not None}
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f'a file of results must be as ablation.py report writes it, got {str(result)!r}: {error}'
-        ) from error
 
 
 def _rule(headings: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 
 from mmpose_ext.files import parse_json
 from mmpose_ext.lab.ablation.job_process import discard, is_whole
-from mmpose_ext.lab.ablation.readme import _measured
+from mmpose_ext.lab.ablation.measured import read_measured
 from mmpose_ext.lab.ablation.report.collect import _read_metrics
 from mmpose_ext.lab.ablation.report.results import read_results
 from mmpose_ext.lab.ablation.workflow import _only_runner
@@ -57,7 +57,7 @@ def test_results_that_are_nested_without_end_are_named(tmp_path: Path) -> None:
 def test_a_readme_is_not_filled_from_another_file(content: bytes, tmp_path: Path) -> None:
     (tmp_path / 'a.json').write_bytes(content)
     with pytest.raises(ValueError, match=r'as ablation\.py report writes it, got .*a\.json'):
-        _measured(tmp_path / 'a.json')
+        read_measured(tmp_path / 'a.json', lambda table: table['order_by'])
 
 
 def test_a_folder_without_locks_is_not_taken_for_one_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
