@@ -3,7 +3,9 @@
     python -m benchmarks.evaluation [--threads 1] [--workers 1] [--rounds 3] [--people 1000]
 
 "MMPose" tests with its own head, codec and CocoMetric. "default" is a config of this package with FasterCocoMetric.
-"tuned" adds the crop cache and the channels-last format. All flip each image, and all have the same weights.
+"tuned" adds the crop cache and the channels-last format. "bfloat16" is "tuned" with ``fp16=True`` of MMEngine's loop,
+which rounds more; on a CPU MMPose fails with it, as its decoding asks NumPy for numbers of this type. All flip each
+image, and all have the same weights.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from mmengine.runner.amp import autocast
 from mmpose.utils import register_all_modules
 
 from benchmarks.cases import CASES, TrainingCase, case_config, counterpart, machine, set_threads, write_people
@@ -31,7 +34,7 @@ from mmpose_ext.registry import MODELS
 
 __all__ = ['TestRun', 'compare_evaluation']
 
-GOAL = 2.0  # tuned over MMPose
+GOAL = 2.0  # the last way over MMPose
 _BATCH = 32
 PARTS = ('data', 'network', 'decoding', 'metric')
 
@@ -47,6 +50,7 @@ class TestRun:
         model: The network.
         loader: Its data.
         evaluator: Its metric.
+        fp16: Whether test steps run under autocast, as with ``fp16=True`` of MMEngine's loop.
         turns: Seconds of each part, by turn. 'network' is backbone, neck and head; 'decoding' is what else a test step
             does: from images of 8 bits to the network's input, and from outputs to keypoints in the images.
         people: Number of people in the last turn.
@@ -58,6 +62,7 @@ class TestRun:
     model: Any
     loader: Any
     evaluator: Evaluator
+    fp16: bool = False
     turns: list[dict[str, float]] = field(default_factory=list)
     people: int = 0
     clock: Callable[[], float] = time.perf_counter
@@ -94,7 +99,8 @@ class TestRun:
         step = self._timed('decoding', self.model.test_step)
         process = self._timed('metric', self.evaluator.process)
         while (data := following()) is not None:
-            samples = step(data)
+            with autocast(enabled=self.fp16):
+                samples = step(data)
             process(data_samples=samples, data_batch=data)
             self.people += len(samples)
         with redirect_stdout(StringIO()):
@@ -124,7 +130,9 @@ def _test_loader(config: Config, root: Path, workers: int, cached: bool) -> dict
     return dict(batch_size=_BATCH, num_workers=workers, sampler=sampler, drop_last=False, dataset=dataset)
 
 
-def _run(config: Config, loader: dict[str, Any], root: Path, ours: bool, channels_last: bool, device: str) -> TestRun:
+def _run(
+    config: Config, loader: dict[str, Any], root: Path, device: str, ours: bool, tuned: bool = False, fp16: bool = False
+) -> TestRun:
     """A test with the weights that training would start with."""
     torch.manual_seed(0)
     kind = 'mmpose_ext.FasterCocoMetric' if ours else 'CocoMetric'
@@ -134,16 +142,17 @@ def _run(config: Config, loader: dict[str, Any], root: Path, ours: bool, channel
         evaluator = Evaluator([dict(type=kind, ann_file=str(root / 'people.json'))])
         loaded = Runner.build_dataloader(loader, seed=0)
     evaluator.dataset_meta = loaded.dataset.metainfo
-    return TestRun(model.to(memory_format=torch.channels_last) if channels_last else model, loaded, evaluator)
+    return TestRun(model.to(memory_format=torch.channels_last) if tuned else model, loaded, evaluator, fp16)
 
 
 def _test_runs(case: TrainingCase, root: Path, workers: int, device: str) -> dict[str, TestRun]:
     config = case_config(case, root, workers)
     plain, cached = (_test_loader(config, root, workers, cached) for cached in (False, True))
     runs = {
-        'MMPose': _run(counterpart(config), plain, root, False, False, device),
-        'default': _run(config, plain, root, True, False, device),
-        'tuned': _run(config, cached, root, True, True, device),
+        'MMPose': _run(counterpart(config), plain, root, device, False),
+        'default': _run(config, plain, root, device, True),
+        'tuned': _run(config, cached, root, device, True, True),
+        'bfloat16': _run(config, cached, root, device, True, True, True),
     }
     weights = runs['default'].model.state_dict()
     for run in runs.values():
@@ -157,7 +166,7 @@ def _report(case: TrainingCase, runs: dict[str, TestRun]) -> tuple[list[str], bo
     for name, run in runs.items():
         pairs = zip(run.speeds(), runs['MMPose'].speeds(), strict=True)
         ratio = median(ours / theirs for ours, theirs in pairs)
-        met = met and (name != 'tuned' or ratio >= GOAL)
+        met = met and (name != 'bfloat16' or ratio >= GOAL)
         cells = [f'{case.name}, {run.people} people', name, f'{median(run.speeds()):.1f}', f'{ratio:.2f}']
         lines.append(f'| {" | ".join((*cells, *run.shares()))} |')
     return lines, met

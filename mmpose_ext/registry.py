@@ -9,7 +9,16 @@ them apart.
 from mmengine.registry import Registry
 from mmpose import registry as mmpose_registry
 
-__all__ = ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS', 'VISUALIZERS']
+__all__ = [
+    'DATASETS',
+    'HOOKS',
+    'KEYPOINT_CODECS',
+    'METRICS',
+    'MODELS',
+    'OPTIM_WRAPPERS',
+    'TRANSFORMS',
+    'VISUALIZERS',
+]
 
 
 def _child(name: str, *locations: str) -> Registry:
@@ -32,4 +41,5 @@ DATASETS = _child(
 TRANSFORMS = _child('TRANSFORMS', 'datasets.transforms')
 METRICS = _child('METRICS', 'evaluation')
 HOOKS = _child('HOOKS', 'engine')
+OPTIM_WRAPPERS = _child('OPTIM_WRAPPERS', 'engine')
 VISUALIZERS = _child('VISUALIZERS', 'visualization')

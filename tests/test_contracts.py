@@ -196,6 +196,7 @@ OTHERS: dict[str, set[str]] = {
         'ZukoFlow',
     },
     'TRANSFORMS': {'CorruptLabels', 'DropLabels', 'LoadRegion', 'PackRegion', 'RandomChannelScale', 'UnknownDepth'},
+    'OPTIM_WRAPPERS': {'BFloat16OptimWrapper'},
     'VISUALIZERS': {'PoseVisualizer'},
 }
 

@@ -325,7 +325,14 @@ PUBLIC = {
         'volume_square_error',
         'weighted_reduce',
     ],
-    'mmpose_ext.engine': ['ComputeHook', 'DumpPredictionsHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook'],
+    'mmpose_ext.engine': [
+        'BFloat16OptimWrapper',
+        'ComputeHook',
+        'DumpPredictionsHook',
+        'PreemptionHook',
+        'ResumeHook',
+        'SafeCheckpointHook',
+    ],
     'mmpose_ext.codecs': [
         'DarkHeatmap',
         'Encoded',

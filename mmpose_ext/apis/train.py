@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from mmpose_ext.engine.whole_files import defect_of, find_checkpoint
@@ -11,6 +12,9 @@ from mmpose_ext.engine.whole_files import defect_of, find_checkpoint
 from .runtime import load_config, process_group, set_visualization
 
 __all__ = ['train']
+
+_BFLOAT16 = 'mmpose_ext.BFloat16OptimWrapper'
+_AMP_WRAPPERS = ('AmpOptimWrapper', _BFLOAT16)
 
 
 def train(
@@ -34,7 +38,7 @@ def train(
         work_dir: Folder of the results; by default the config's own, or ``work_dirs/<name of the config>``.
         resume: Checkpoint to go on from; 'auto': the newest whole one in the folder of the results. If that folder has
             none, the training starts from the beginning, with the weights of the config's ``load_from`` if it has one.
-        amp: Train in mixed precision.
+        amp: Train in mixed precision: by ``AmpOptimWrapper``, or without a GPU by ``BFloat16OptimWrapper``.
         no_validate: Do not evaluate during training.
         auto_scale_lr: Scale the learning rate by the batch size over the config's ``auto_scale_lr.base_batch_size``.
         show: Show predictions of the evaluations in a window.
@@ -86,7 +90,14 @@ def _resume(cfg: Config, checkpoint: str) -> None:
 
 def _use_amp(cfg: Config) -> None:
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ValueError(f"'optim_wrapper.type' must be OptimWrapper or AmpOptimWrapper with --amp, got {wrapper!r}")
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if wrapper not in ('OptimWrapper', *_AMP_WRAPPERS):
+        known = ', '.join(_AMP_WRAPPERS)
+        raise ValueError(f"'optim_wrapper.type' must be OptimWrapper or one of {known} with --amp, got {wrapper!r}")
+    if wrapper == _BFLOAT16 or get_device() == 'cpu':
+        cfg.optim_wrapper.type = _BFLOAT16
+        # there is no scaled loss in bfloat16, and no other type to choose
+        for name in ('loss_scale', 'dtype'):
+            cfg.optim_wrapper.pop(name, None)
+    else:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -33,6 +33,8 @@ class _SaturatingCast(torch.autograd.Function):
 
 def _autocasts(device_type: str) -> bool:
     """Whether autocast is on."""
+    if device_type == 'meta':  # which has no autocast
+        return False
     try:
         return torch.is_autocast_enabled(device_type)
     except TypeError:  # torch < 2.4 has one function for each type of device

@@ -11,7 +11,7 @@ from mmpose.models.backbones.resnet import ResLayer
 from torch import Tensor, nn
 
 from mmpose_ext.functional import check_choice
-from mmpose_ext.models.layers import map_layers
+from mmpose_ext.models.layers import map_layers, predict_maps
 from mmpose_ext.registry import MODELS
 
 __all__ = ['MultiStageResNet']
@@ -44,7 +44,7 @@ class _HeatmapLayers(BaseModule):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.final_layer(self.deconv_layers(features))
+        return predict_maps(self.final_layer, self.deconv_layers(features))
 
 
 class _Stage(BaseModule):

@@ -7,7 +7,7 @@ from mmpose.utils.typing import OptConfigType, OptMultiConfig
 from torch import Tensor
 
 from mmpose_ext.functional import check_positive, heatmap_to_normalized, soft_argmax
-from mmpose_ext.models.layers import map_layers
+from mmpose_ext.models.layers import map_layers, predict_maps
 from mmpose_ext.registry import MODELS
 
 from .map_head import ONE_BY_ONE
@@ -68,6 +68,6 @@ class IntegralRLEHead(LikelihoodHead):
     def forward(self, feats: Features) -> Tensor:
         """Normalized points and raw sigmas, (B, K, 4), of the last of the features, (B, in_channels, h, w)."""
         sigmas = self.pooled_outputs(feats)
-        maps = self.final_layer(self.conv_layers(self.deconv_layers(feats[-1])))
+        maps = predict_maps(self.final_layer, self.conv_layers(self.deconv_layers(feats[-1])))
         points = heatmap_to_normalized(soft_argmax(maps, self.beta), (maps.shape[-1], maps.shape[-2]))
         return torch.cat((points, sigmas), -1)

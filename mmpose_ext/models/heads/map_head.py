@@ -7,7 +7,7 @@ from typing import Generic
 from mmpose.utils.typing import ConfigType, OptConfigType
 from torch import Tensor
 
-from mmpose_ext.models.layers import map_layers
+from mmpose_ext.models.layers import map_layers, predict_maps
 
 from .base_head import BaseHead
 from .step import Features, OutputT, Targets
@@ -71,7 +71,7 @@ class MapHead(BaseHead[Tensor, OutputT, Targets], Generic[OutputT]):
 
     def forward(self, feats: Features) -> Tensor:
         """Maps (B, K, H, W) of the last of the features, (B, in_channels, h, w)."""
-        return self.final_layer(self.conv_layers(self.deconv_layers(feats[-1])))
+        return predict_maps(self.final_layer, self.conv_layers(self.deconv_layers(feats[-1])))
 
 
 def check_map_size(maps: Tensor, targets: Tensor) -> None:

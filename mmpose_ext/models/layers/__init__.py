@@ -1,6 +1,6 @@
 """Layers that several heads share, and those of the hourglass."""
 
-from .deconv import conv_stack, deconv_stack, final_conv, map_layers
+from .deconv import conv_stack, deconv_stack, final_conv, map_layers, predict_maps
 from .flow import Flow
 from .hourglass import Hourglass, PreactBottleneck, Prediction, residual_modules
 from .real_nvp import RealNVP
@@ -17,5 +17,6 @@ __all__ = [
     'deconv_stack',
     'final_conv',
     'map_layers',
+    'predict_maps',
     'residual_modules',
 ]

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from mmcv.cnn import build_conv_layer, build_upsample_layer
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ['conv_stack', 'deconv_stack', 'final_conv', 'map_layers']
+from mmpose_ext.functional import full_precision
+
+__all__ = ['conv_stack', 'deconv_stack', 'final_conv', 'map_layers', 'predict_maps']
 
 _ONE_BY_ONE = MappingProxyType({'kernel_size': 1})
 # (padding, output_padding) with which a stride-2 deconvolution doubles the map exactly
@@ -97,6 +100,26 @@ def final_conv(in_channels: int, out_channels: int, final_layer: Mapping[str, An
     return build_conv_layer(
         dict(type='Conv2d', in_channels=in_channels, out_channels=out_channels, kernel_size=1) | dict(final_layer)
     )
+
+
+def predict_maps(layer: nn.Module, features: Tensor) -> Tensor:
+    """Maps that the last layer makes of features; without gradients in the type of its weights, also under autocast.
+
+    A codec reads fractions of a cell from the differences of neighboring cells, for which the 8 bits of bfloat16 are
+    few. Losses take maps of any type, and in training the features would be kept twice.
+
+    Args:
+        layer: The last convolution, or an ``Identity``.
+        features: (B, C, H, W).
+
+    Returns:
+        Maps (B, K, H, W).
+    """
+    weight = next(layer.parameters(), None)
+    if weight is None or torch.is_grad_enabled():
+        return layer(features)
+    with full_precision(features.device):
+        return layer(features.to(weight.dtype))
 
 
 def map_layers(

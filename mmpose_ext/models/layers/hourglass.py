@@ -3,6 +3,8 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .deconv import predict_maps
+
 __all__ = ['Hourglass', 'PreactBottleneck', 'Prediction', 'residual_modules']
 
 
@@ -79,7 +81,7 @@ class Prediction(nn.Module):
             The sum (B, C, H, W), ``base`` itself without ``merge``; and the maps (B, K, H, W).
         """
         y = F.relu(self.bn(self.conv(features)), inplace=True)
-        maps = self.predict(y)
+        maps = predict_maps(self.predict, y)
         if self.merge_features is None or self.merge_maps is None:
             return base, maps
         merged = base + self.merge_features(y)
