@@ -88,7 +88,8 @@ class Way:
             return value
 
         weights = {value.untyped_storage().data_ptr() for value in self.model.parameters()}
-        with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
+        forward = self.wrapper.optim_context(self.model)
+        with forward, torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
             losses = self.model(**self.model.data_preprocessor(data, True), mode='loss')
         self.model.parse_losses(losses)[0].backward()
         return sum(size for pointer, size in sizes.items() if pointer not in weights)
@@ -107,9 +108,9 @@ def _way(config: Config, channels_last: bool, device: str) -> Way:
     with DefaultScope.overwrite_default_scope('mmpose'):
         model = MODELS.build(config.model).to(device).train()
         loader = Runner.build_dataloader(config.train_dataloader, seed=0)
-    if channels_last:
-        model.to(memory_format=torch.channels_last)
-    wrapper = build_optim_wrapper(model, config.optim_wrapper.to_dict())
+        if channels_last:
+            model.to(memory_format=torch.channels_last)
+        wrapper = build_optim_wrapper(model, config.optim_wrapper.to_dict())
     return Way(model, wrapper, loader, config.train_dataloader.batch_size)
 
 

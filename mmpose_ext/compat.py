@@ -1,5 +1,6 @@
-"""Supported versions of the packages that mmpose_ext builds on, and the one repair it makes to them."""
+"""Supported versions of what mmpose_ext builds on, the one repair it makes to them, and what older ones lack."""
 
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +16,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.utils import digit_version
 
-__all__ = ['allow_mmengine_checkpoints', 'check_versions', 'torch_at_least']
+__all__ = ['allow_mmengine_checkpoints', 'check_versions', 'torch_at_least', 'usable_cores']
 
 # (at least, below): what setup.py asks for too
 SUPPORTED = {
@@ -42,6 +43,11 @@ def torch_at_least(version: str) -> bool:
         version: Such as '2.6.0'.
     """
     return _digits(torch.__version__) >= _digits(version)
+
+
+def usable_cores() -> int:
+    """Number of cores that this process may use, ``os.process_cpu_count()`` of Python 3.13."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def check_versions(found: dict[str, str] | None = None) -> None:

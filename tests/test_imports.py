@@ -79,7 +79,7 @@ LAYERS = {
         *('apis', 'runtime', 'models', 'evaluation', 'checkpoint', 'config', 'files'),
         *_BELOW_MODELS,
     ),
-    'mmpose_ext.lab.profiling': ('models', 'config', *_BELOW_MODELS),
+    'mmpose_ext.lab.profiling': ('models', 'compat', 'config', *_BELOW_MODELS),
     'mmpose_ext.lab.quickstart': ('lab', 'apis', 'synthetic', 'models', 'evaluation', 'config', *_BELOW_MODELS),
     'mmpose_ext.lab': (),
     'mmpose_ext.apis': (
@@ -111,8 +111,8 @@ LAYERS = {
     'mmpose_ext.models.utils': ('codecs', *_BELOW_MODELS),
     'mmpose_ext.models': ('models',),
     'mmpose_ext.codecs': ('functional', 'registry'),
-    # files: a cache of crops is a whole file or none
-    'mmpose_ext.datasets': ('files', 'functional', 'registry'),
+    # files: a cache of crops is a whole file or none; compat: the number of cores
+    'mmpose_ext.datasets': ('compat', 'files', 'functional', 'registry'),
     'mmpose_ext.evaluation': ('functional', 'registry'),
     'mmpose_ext.functional': (),
     'mmpose_ext.registry': (),
@@ -150,7 +150,7 @@ def test_layers():
 
 def test_registries_are_touched_in_one_place():
     """All others take those of ``mmpose_ext.registry``, which find MMPose's types too."""
-    names = 'MODELS', 'KEYPOINT_CODECS', 'DATASETS', 'TRANSFORMS', 'METRICS', 'HOOKS', 'Registry'
+    names = 'MODELS', 'KEYPOINT_CODECS', 'DATASETS', 'TRANSFORMS', 'METRICS', 'HOOKS', 'OPTIM_WRAPPERS', 'Registry'
     forbidden = {f'{owner}.registry.{item}' for owner in ('mmpose', 'mmengine', 'mmdet') for item in names}
     wrong = [
         f'{name} imports {target}'
@@ -241,7 +241,9 @@ def test_the_habit_tests_see_what_they_should():
 
 PUBLIC = {
     'mmpose_ext': ['__version__', 'config_path'],
-    'mmpose_ext.registry': ['DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'TRANSFORMS', 'VISUALIZERS'],
+    'mmpose_ext.registry': [
+        *('DATASETS', 'HOOKS', 'KEYPOINT_CODECS', 'METRICS', 'MODELS', 'OPTIM_WRAPPERS', 'TRANSFORMS', 'VISUALIZERS')
+    ],
     'mmpose_ext.functional': [
         'Camera',
         'ERROR_FAMILIES',
@@ -428,6 +430,7 @@ PUBLIC = {
         'deconv_stack',
         'final_conv',
         'map_layers',
+        'predict_maps',
         'residual_modules',
     ],
     'mmpose_ext.models.utils': [

@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='continue from this checkpoint; without a name, from the newest whole one in the work directory, if any',
     )
-    parser.add_argument('--amp', action='store_true', help='train in mixed precision')
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision; without a GPU in bfloat16')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument(
         '--auto-scale-lr', action='store_true', help='scale the learning rate to the actual total batch size'

@@ -1,7 +1,6 @@
 """Write a cache: how large it will be, then the file, by one process at a time."""
 
 import copy
-import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from mmcv.transforms import LoadImageFromFile
 from mmengine.logging import print_log
 
+from mmpose_ext.compat import usable_cores
 from mmpose_ext.files import PART, file_lock, whole_file
 
 from ..regions import Region
@@ -86,7 +86,7 @@ def _write(path: Path, people: People, load: LoadImageFromFile, settings: Settin
     if isinstance(reader, LoadRegion):
         reader.keeps_whole = True
     start = time.perf_counter()
-    with ThreadPoolExecutor(_threads()) as pool:
+    with ThreadPoolExecutor(min(usable_cores(), 8)) as pool:
         _announce(path, _survey(people, reader, settings, pool), people, settings)
         with whole_file(path) as part, part.open('wb') as file:
             keys, entries = [], []
@@ -99,11 +99,6 @@ def _write(path: Path, people: People, load: LoadImageFromFile, settings: Settin
             write_end(file, np.array(keys, np.uint64), np.array(entries, ENTRY), about)
     seconds = time.perf_counter() - start
     print_log(f'{path} was written in {seconds:.0f} s: {_readable(path.stat().st_size)}', logger='current')
-
-
-def _threads() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
-    return min(cores, 8)
 
 
 def _pieces(

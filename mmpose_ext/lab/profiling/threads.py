@@ -1,6 +1,5 @@
 """How many threads a training should compute with on this machine, as busy as it is now."""
 
-import os
 import time
 from collections.abc import Callable
 
@@ -8,6 +7,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmpose_ext.compat import usable_cores
 from mmpose_ext.registry import MODELS
 
 __all__ = ['fastest_threads', 'measure_threads', 'training_step']
@@ -41,7 +41,7 @@ def measure_threads(step: Callable[[], object], seconds: float = 0.5) -> dict[in
         step: What to measure.
         seconds: Time for each number of threads, and at least two steps; the first of them is not counted.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+    cores = usable_cores()
     kept = torch.get_num_threads()
     found = {}
     try:
