@@ -66,6 +66,11 @@ class DistilledHead:
 
     # -- of a student
 
+    @property
+    def tells_weights(self) -> bool:
+        """Whether :meth:`joint_weights` is known."""
+        return True
+
     def outputs(self, feats: Features) -> object:
         """What losses are computed from, without any label."""
         return self._head.postprocess(self._head.forward(feats))
@@ -127,6 +132,11 @@ class MMPoseDistilledHead(DistilledHead):
     @property
     def learns_points(self) -> bool:
         """No: MMPose's heads take labels from the pipeline alone."""
+        return False
+
+    @property
+    def tells_weights(self) -> bool:
+        """No: MMPose's heads return losses alone."""
         return False
 
     def outputs(self, feats: Features) -> object:

@@ -4,14 +4,17 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.utils.typing import ConfigType
+from torch import Tensor, nn
 
 from mmpose_ext.functional import check_choice
 from mmpose_ext.registry import DATASETS
 
-__all__ = ['Joints', 'Metainfo', 'dataset_metainfo', 'joints_of', 'match_joints', 'named_metainfo']
+__all__ = ['JointSelection', 'Joints', 'Metainfo', 'dataset_metainfo', 'joints_of', 'match_joints', 'named_metainfo']
 
 # MMPose's meta information of a dataset
 Metainfo = Mapping[str, Any]
@@ -137,3 +140,40 @@ def match_joints(student: Joints, teacher: Joints, unmatched: str = 'refuse') ->
     if missing:
         print_log(f'The teacher has no {", ".join(missing)}: learned from labels alone', 'current')
     return matches
+
+
+class JointSelection(nn.Module):
+    """Takes the student's joints out of what the teacher says about its own.
+
+    Args:
+        matches: For each joint of the student the teacher's joint, None for a joint that it does not have.
+        joints: Number of the teacher's joints.
+
+    Attributes:
+        indices: For each joint of the student the teacher's joint, (K,); any where it has none.
+        matched: Which joints of the student the teacher has, (K,) bool.
+        matches_all: Whether it has all of them.
+        is_identity: Whether its joints are the student's in the same order.
+    """
+
+    indices: Tensor
+    matched: Tensor
+
+    def __init__(self, matches: Sequence[int | None], joints: int) -> None:
+        super().__init__()
+        self.register_buffer('indices', torch.tensor([match or 0 for match in matches]), persistent=False)
+        self.register_buffer('matched', torch.tensor([match is not None for match in matches]), persistent=False)
+        self.matches_all = None not in matches
+        self._on_host = np.array([match is not None for match in matches])
+        self.is_identity = list(matches) == list(range(joints))
+
+    def matched_on(self, device: torch.device) -> Tensor:
+        """:attr:`matched` on its own device or on the host, without a copy between them."""
+        return self.matched if self.matched.device == device else torch.from_numpy(self._on_host)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Values (B, K, ...) of the student's joints, of values (B, L, ...) of the teacher's.
+
+        A joint that the teacher does not have gets those of another joint.
+        """
+        return values if self.is_identity else values.index_select(1, self.indices)

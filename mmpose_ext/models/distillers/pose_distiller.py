@@ -1,11 +1,9 @@
 """A student that learns from its labels and from a teacher, and is a plain student everywhere else."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from logging import WARNING
 
 import numpy as np
-import torch
 from mmengine.logging import print_log
 from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig
@@ -13,11 +11,13 @@ from torch import Tensor, nn
 
 from mmpose_ext.functional import check_choice, resample
 from mmpose_ext.models.heads import HeadStep, Samples
-from mmpose_ext.models.utils import Targets, labeled_joints
+from mmpose_ext.models.utils import GatheredSamples
+from mmpose_ext.models.utils.samples import dataset_names_of
 from mmpose_ext.registry import MODELS
 
 from .heads import DistilledHead, distilled_head
 from .joint_matching import Metainfo, joints_of, match_joints, named_metainfo
+from .shares import Shares, labels_of, to_device
 from .teacher import Teacher
 
 __all__ = ['PoseDistiller']
@@ -111,18 +111,18 @@ class PoseDistiller(TopdownPoseEstimator):
         self.label_weights = label_weights
         # not a module, so that it is not a part of this one
         self._teacher = Teacher(teacher)
-        self._teacher.adapt(self.data_preprocessor)
         self._joints = joints_of(type(self.head).__name__, self._student.num_joints, self.metainfo)
         matches = match_joints(self._joints, self._teacher.joints, unmatched_joints)
         self._matched = np.array([match is not None for match in matches])
         self._indices = [match or 0 for match in matches]
+        self._teacher.adapt(self.data_preprocessor, matches)
         self._check_axes()
         self._check_input_size()
         self.learn = self._choose(learn)
         if self.learn == 'points' and loss_pd is not None:
             raise ValueError(f"'loss_pd' must be None where points are learned: the head's loss is, got {loss_pd}")
         self.loss_pd = MODELS.build(dict(loss_pd or dict(type='mmpose_ext.HeatmapDistillationLoss')))
-        self._started = False
+        self._checked = False
 
     @property
     def teacher(self) -> nn.Module:
@@ -160,69 +160,52 @@ class PoseDistiller(TopdownPoseEstimator):
         Raises:
             ValueError: If the teacher cannot be loaded, or knows another dataset.
         """
-        if not self._started:
-            self._check_dataset(data_samples)
-            self._teacher.load()
-            self._started = True
-        labeled = np.array([labeled_joints(sample, len(self._indices)) for sample in data_samples], bool)
-        labeled = labeled.reshape(len(data_samples), len(self._indices))
+        self._start(data_samples)
+        shares = Shares(labels_of(data_samples, len(self._indices)), self.alpha, self.alpha_unlabeled)
+        by_codec = self.label_weights and self.alpha < 1 and self._student.tells_weights
+        weights = shares.weights(self._teacher.selection, self.label_weights and not by_codec)
+        # The teacher comes first: between the student's forward and backward pass it would throw the student's
+        # activations out of the caches, and its own would need memory beside them.
+        lesson = self._lesson(inputs, data_samples) if shares.need_teacher(weights) else None
         feats = self.extract_feat(inputs)
         if self.alpha < 1:
-            adjust = partial(self._discount_unlabeled, labeled=labeled)
-            step = self._student.step(feats, data_samples, self.train_cfg, adjust)
-            joint_weights = self._student.joint_weights(step.targets)
+            step = self._student.step(feats, data_samples, self.train_cfg, shares.discount_unlabeled)
         else:
-            step, joint_weights = HeadStep(self._student.outputs(feats), None, {}), None
+            step = HeadStep(self._student.outputs(feats), None, {})
         losses: Losses = {
             name: _scaled(value, 1 - self.alpha) if 'loss' in name else value for name, value in step.losses.items()
         }
-        weights = self._weights(inputs.device, labeled, joint_weights)
-        if weights is None and losses:
+        if lesson is None:
             return losses
-        if weights is None:
-            weights = inputs.new_zeros(labeled.shape)
-        if self.learn == 'maps':
-            return losses | self._map_losses(step.outputs, self._teacher.maps(inputs), weights)
-        points, scores = self._teacher.points(inputs, data_samples)
-        points, weights = points[:, self._indices], weights * scores[:, self._indices]
-        values = self._student.point_losses(step.outputs, points, weights)
+        weights = to_device(weights, inputs.device)
+        joint_weights = self._student.joint_weights(step.targets) if by_codec else None
+        if joint_weights is not None:
+            weights = weights * joint_weights
+        if isinstance(lesson, Tensor):
+            return losses | self._map_losses(step.outputs, lesson, weights)
+        points, scores = lesson
+        values = self._student.point_losses(step.outputs, points, weights * scores)
         return losses | {f'pd.{name}': value for name, value in values.items()}
 
-    def _discount_unlabeled(self, targets: Targets, labeled: np.ndarray) -> Targets:
-        """Targets of one stage in which a map of zeros counts less for images without any labeled joint (B, K).
+    def _start(self, samples: Samples) -> None:
+        """Load the teacher and check the samples: at the first step, or at every one where that costs nothing.
 
-        Heads with an ``unlabeled_weight`` train such maps as labels; here their share is that of labels in L.
+        Raises:
+            ValueError: If the teacher cannot be loaded, or knows another dataset.
         """
-        unlabeled = ~labeled.any(1)
-        if not unlabeled.any() or 'loss_weights' not in targets:
-            return targets
-        shares = np.where(unlabeled, (1 - self.alpha_unlabeled) / (1 - self.alpha), 1.0)
-        weights = targets['loss_weights']
-        return dict(targets, loss_weights=weights * weights.new_tensor(shares)[:, None])
+        if isinstance(samples, GatheredSamples):  # no sample is read, so that the step can be compiled
+            self._check_dataset(samples.dataset_names)
+        elif not self._checked:
+            self._check_dataset(dataset_names_of(samples))
+            self._checked = True
+        self._teacher.load()
 
-    def _weights(self, device: torch.device, labeled: np.ndarray, joint_weights: Tensor | None) -> Tensor | None:
-        """Weights (B, K) of joints in L_pd, alpha included; None if all are 0.
-
-        Args:
-            device: Device of the weights.
-            labeled: (B, K), which joints are labeled.
-            joint_weights: (B, K) by the codec, 0 for a joint that its maps cannot show; None if they are not known.
-        """
-        alphas = np.where(labeled.any(1), self.alpha, self.alpha_unlabeled)
-        values = (alphas[:, None] * self._matched).astype(np.float32)
-        if self.label_weights and joint_weights is None:
-            values = values * labeled
-        if not values.any():
-            return None
-        weights = torch.from_numpy(values)
-        if device.type == 'cuda':
-            weights = weights.pin_memory()
-        weights = weights.to(device, non_blocking=True)
-        return weights * joint_weights if self.label_weights and joint_weights is not None else weights
+    def _lesson(self, inputs: Tensor, samples: Samples) -> Tensor | tuple[Tensor, Tensor]:
+        """What the teacher says of the student's joints: maps (B, K, H, W), or points (B, K, 2) and scores (B, K)."""
+        return self._teacher.maps(inputs) if self.learn == 'maps' else self._teacher.points(inputs, samples)
 
     def _map_losses(self, outputs: object, maps: Tensor, weights: Tensor) -> Losses:
         """L_pd of the student's maps, of every stage, against the teacher's last maps (B, K, H, W)."""
-        maps = maps[:, self._indices]
         losses: Losses = {}
         for prefix, output, factor in self._student.stage_maps(outputs):
             value = self.loss_pd(output, resample(maps, (output.shape[-1], output.shape[-2])), weights)
@@ -264,15 +247,16 @@ class PoseDistiller(TopdownPoseEstimator):
                 f'got {other} for the teacher and {(width, height)} for the student'
             )
 
-    def _check_dataset(self, samples: Samples) -> None:
-        """Raise a ValueError if joints were matched by number alone and the samples are of another dataset."""
+    def _check_dataset(self, names: Sequence[str]) -> None:
+        """Raise a ValueError if joints were matched by number alone and samples are of another dataset."""
         known = self._teacher.joints.dataset
-        found = {sample.metainfo.get('dataset_name', known) for sample in samples} - {known}
-        if self._joints.names is None and known is not None and found:
-            raise ValueError(
-                f"'metainfo' of the model must name the student's joints where its data are not the teacher's, got "
-                f'samples of {", ".join(map(str, found))} and a teacher with {self._teacher.joints}'
-            )
+        if self._joints.names is not None or known is None or all(name == known for name in names):
+            return
+        found = ', '.join(str(name) for name in names if name != known)
+        raise ValueError(
+            f"'metainfo' of the model must name the student's joints where its data are not the teacher's, got "
+            f'samples of {found} and a teacher with {self._teacher.joints}'
+        )
 
 
 def _check_share(name: str, value: float) -> None:

@@ -1,7 +1,7 @@
 """A frozen network that is no part of the model that learns from it."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +19,7 @@ from mmpose_ext.models.heads import Features, Samples
 from mmpose_ext.registry import MODELS
 
 from .heads import DistilledHead, distilled_head
-from .joint_matching import Metainfo, dataset_metainfo, joints_of, named_metainfo
+from .joint_matching import JointSelection, Metainfo, dataset_metainfo, joints_of, named_metainfo
 from .teacher_images import TeacherImages
 
 __all__ = ['Teacher']
@@ -84,6 +84,7 @@ class Teacher:
         self.joints = joints_of(self.kind, self.head.num_joints, names or model.metainfo)
         self.map_format: MapFormat | None = self.head.map_format if self.head.decoder is not None else None
         self.images = TeacherImages(None, None, self.input_size)
+        self.selection = JointSelection(range(self.joints.number), self.joints.number)
 
     def __deepcopy__(self, memo: dict[int, object]) -> 'Teacher':
         return self
@@ -102,13 +103,19 @@ class Teacher:
             raise ValueError(f"'teacher' must have a codec with an input size, got {decoder!r}")
         return int(size[0]), int(size[1])
 
-    def adapt(self, preprocessor: nn.Module) -> None:
-        """Take images that another model's preprocessor made."""
+    def adapt(self, preprocessor: nn.Module, matches: Sequence[int | None]) -> None:
+        """Take images that a student's preprocessor made, and answer with the student's joints.
+
+        Args:
+            preprocessor: The student's preprocessor.
+            matches: For each joint of the student the teacher's joint, None for a joint that it does not have.
+        """
         self.images = TeacherImages(preprocessor, self.model.data_preprocessor, self.input_size)
+        self.selection = JointSelection(matches, self.joints.number)
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> None:
         """Move the network, or change its type, as ``nn.Module._apply`` does."""
-        for module in (self.model, self.images):
+        for module in (self.model, self.images, self.selection):
             cast(nn.Module, module)._apply(function)
 
     def load(self) -> None:
@@ -129,18 +136,22 @@ class Teacher:
 
     @torch.no_grad()
     def maps(self, inputs: Tensor) -> Tensor:
-        """Maps (B, K, H, W) of the last stage for the student's images (B, 3, h, w)."""
-        return self.head.maps(self._features(inputs))
+        """Maps (B, K, H, W) of the student's joints, by the last stage, for the student's images (B, 3, h, w)."""
+        return self.selection(self.head.maps(self._features(inputs)))
 
     @torch.no_grad()
     def points(self, inputs: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
-        """Normalized points (B, K, 2) and confidences (B, K), 0 to 1, for the student's images (B, 3, h, w).
+        """Normalized points (B, K, 2) and confidences (B, K), 0 to 1, of the student's joints.
 
         They are what the teacher's codec decodes. Heads of MMPose are asked for their predictions, which are made on
         the host.
+
+        Args:
+            inputs: The student's images (B, 3, h, w).
+            samples: Their samples, which heads of MMPose ask for.
         """
         found = self.head.keypoints(self._features(inputs), samples)
-        points, scores = found.points.float(), found.scores.float()
+        points, scores = self.selection(found.points.float()), self.selection(found.scores.float())
         known = points.isfinite().all(-1) & (scores > 0)
         return torch.where(known[..., None], points, 0.0), torch.where(known, scores.clamp(max=1), 0.0)
 

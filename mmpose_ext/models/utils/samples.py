@@ -22,6 +22,7 @@ __all__ = [
     'GatheredSamples',
     'SampleKeypoints',
     'Targets',
+    'dataset_names_of',
     'gather_keypoints',
     'input_sizes_of',
     'labeled_joints',
@@ -151,8 +152,20 @@ def input_sizes_of(samples: Sequence[PoseDataSample]) -> list[tuple[int, ...]]:
     return list(dict.fromkeys(tuple(size) for size in sizes if size is not None))
 
 
+def dataset_names_of(samples: Sequence[PoseDataSample]) -> list[str]:
+    """Names of the datasets that samples come from, each once; none of samples that do not tell."""
+    return list(dict.fromkeys(sample.get('dataset_name') for sample in samples if 'dataset_name' in sample))
+
+
+def _labels_of(samples: Sequence[PoseDataSample]) -> np.ndarray:
+    """Which joints are labeled, (B, K) bool; K is 1 if no sample has visibilities."""
+    rows = [labeled_joints(sample, 1) for sample in samples]
+    joints = max((row.size for row in rows), default=1)
+    return np.array([np.broadcast_to(row, joints) for row in rows], bool).reshape(len(rows), joints)
+
+
 class GatheredSamples(list[PoseDataSample]):
-    """A batch of samples, and as tensors what heads read of them in a training step.
+    """A batch of samples, and as tensors what heads and distillers read of them in a training step.
 
     Heads take it where they take a list of samples. They then read its tensors and no sample, so that ``torch.compile``
     makes one graph of a training step; reading arrays from Python objects cannot be compiled. The tensors have the same
@@ -167,7 +180,10 @@ class GatheredSamples(list[PoseDataSample]):
         packed: Targets by name that the pipeline encoded, with B in front; empty if it did not.
         keypoints: Keypoints of the samples, with three axes, if nothing is packed; else None. A depth that is missing
             is NaN.
+        labeled: Which joints are labeled, (B, K) bool, as :func:`labeled_joints` of each sample; (B, 1) if no sample
+            has visibilities.
         input_sizes: Sizes (w, h) of the network input by the samples.
+        dataset_names: Names of the datasets that the samples come from, each once.
 
     Raises:
         ValueError: If samples hold neither targets nor keypoints, or not exactly one person.
@@ -178,8 +194,12 @@ class GatheredSamples(list[PoseDataSample]):
         self.packed = packed_targets(samples, device)
         self.keypoints: SampleKeypoints | None = None
         self.input_sizes = input_sizes_of(samples)
-        if not self.packed:
+        self.dataset_names = dataset_names_of(samples)
+        if self.packed:
+            self.labeled = _to_device([_labels_of(samples)], device)[0] > 0
+        else:
             points, labeled, annotated = gather_keypoints(samples, device, joints)
+            self.labeled = labeled > 0
             points = pad(points, (0, 3 - points.shape[-1]), value=float('nan'))
             self.keypoints = SampleKeypoints(
                 points, labeled, torch.ones_like(labeled) if annotated is None else annotated

@@ -197,6 +197,37 @@ def test_gathered_samples_have_the_same_targets(kind):
         torch.testing.assert_close(found[name], value, rtol=0, atol=0, equal_nan=True)
 
 
+@pytest.mark.parametrize('packed', [False, True])
+def test_gathered_samples_know_which_joints_are_labeled(packed):
+    visible = np.array([[1, 0, 2], [np.nan, 1, -1]], np.float32)
+    samples = make_samples(random_keypoints(2, 3, (96, 128)), visible)
+    if packed:
+        for sample in samples:
+            sample.gt_instance_labels = InstanceData(keypoint_weights=torch.ones(1, 3))
+    assert GatheredSamples(samples, CPU).labeled.tolist() == [[True, False, True], [False, True, False]]
+    pairs = np.stack((visible, np.ones_like(visible)), -1)
+    samples = make_samples(random_keypoints(2, 3, (96, 128)), pairs)
+    assert GatheredSamples(samples, CPU).labeled.tolist() == [[True, False, True], [False, True, False]]
+
+
+def test_packed_samples_without_visibilities_are_labeled():
+    """One value for all joints, unless another sample has a value for each."""
+    samples = make_samples(random_keypoints(2, 3, (96, 128)), np.array([[1, 0, 1], [1, 1, 1]], np.float32))
+    for sample in samples:
+        sample.gt_instance_labels = InstanceData(keypoint_weights=torch.ones(1, 3))
+    del samples[1].gt_instances.keypoints_visible
+    assert GatheredSamples(samples, CPU).labeled.tolist() == [[True, False, True], [True, True, True]]
+    assert GatheredSamples(samples[1:], CPU).labeled.tolist() == [[True]]
+
+
+def test_gathered_samples_name_their_datasets():
+    samples = make_samples(random_keypoints(3, 2, (96, 128)))
+    assert GatheredSamples(samples, CPU).dataset_names == []
+    for sample, name in zip(samples, ('coco', 'mpii', 'coco'), strict=True):
+        sample.set_metainfo(dict(dataset_name=name))
+    assert GatheredSamples(samples, CPU).dataset_names == ['coco', 'mpii']
+
+
 def test_gathered_samples_are_of_the_size_of_the_codec():
     gathered = GatheredSamples(make_samples(random_keypoints(1, 2, (96, 128))), CPU)
     with pytest.raises(ValueError, match="'input_size' of the pipeline must be that of the head's codec"):
