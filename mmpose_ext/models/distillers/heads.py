@@ -1,7 +1,7 @@
 """Heads of this package and heads of MMPose behind one interface, as students and as teachers."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -17,10 +17,12 @@ from mmpose_ext.codecs import KeypointCodec, Keypoints, MapFormat, keypoint_code
 from mmpose_ext.functional import input_to_normalized
 from mmpose_ext.models.heads import AdjustTargets, BaseHead, Features, HeadStep, Samples, StageMaps
 
-__all__ = ['DistilledHead', 'MMPoseDistilledHead', 'distilled_head']
+__all__ = ['AnyStep', 'DistilledHead', 'MMPoseDistilledHead', 'MoreTargets', 'distilled_head']
 
 AnyHead = BaseHead[object, object, object]
 AnyStep = HeadStep[object, object]
+# further targets of a step, of those that labels give
+MoreTargets = Callable[[object], object]
 
 
 class DistilledHead:
@@ -75,9 +77,16 @@ class DistilledHead:
         """What losses are computed from, without any label."""
         return self._head.postprocess(self._head.forward(feats))
 
-    def step(self, feats: Features, samples: Samples, train_cfg: OptConfigType, adjust: AdjustTargets) -> AnyStep:
+    def step(
+        self,
+        feats: Features,
+        samples: Samples,
+        train_cfg: OptConfigType,
+        adjust: AdjustTargets,
+        more_targets: MoreTargets | None = None,
+    ) -> AnyStep:
         """A training step on labels, see :meth:`BaseHead.step`."""
-        return self._head.step(feats, samples, train_cfg, adjust)
+        return self._head.step(feats, samples, train_cfg, adjust, more_targets)
 
     def stage_maps(self, outputs: object) -> list[StageMaps]:
         """Maps of every stage that has a loss."""
@@ -87,9 +96,13 @@ class DistilledHead:
         """Weights (B, K) that the codec gave to the joints; None if the head does not tell."""
         return self._head.joint_weights(targets)
 
-    def point_losses(self, outputs: object, points: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """The head's own losses against normalized points (B, K, 2) as labels, with weights (B, K)."""
-        return self._head.losses(outputs, self._head.targets_of_points(points, weights))
+    def losses(self, outputs: object, targets: object) -> dict[str, Tensor]:
+        """The head's own losses."""
+        return self._head.losses(outputs, targets)
+
+    def targets_of_points(self, points: Tensor, weights: Tensor) -> object:
+        """Targets that the head's codec draws of normalized points (B, K, 2) with weights (B, K)."""
+        return self._head.targets_of_points(points, weights)
 
     # -- of a teacher
 
@@ -143,7 +156,14 @@ class MMPoseDistilledHead(DistilledHead):
         """Maps, or a list of the maps of each stage."""
         return self._mmpose_head.forward(feats)
 
-    def step(self, feats: Features, samples: Samples, train_cfg: OptConfigType, adjust: AdjustTargets) -> AnyStep:
+    def step(
+        self,
+        feats: Features,
+        samples: Samples,
+        train_cfg: OptConfigType,
+        adjust: AdjustTargets,
+        more_targets: MoreTargets | None = None,
+    ) -> AnyStep:
         """A training step in which the network is run once; MMPose's heads have no weights that could be adjusted."""
         outputs = self.outputs(feats)
         # loss() calls forward() and returns the losses alone: a copy that shares all layers returns the known outputs

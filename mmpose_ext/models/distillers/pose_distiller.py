@@ -1,6 +1,7 @@
 """A student that learns from its labels and from a teacher, and is a plain student everywhere else."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from logging import WARNING
 
 import numpy as np
@@ -15,7 +16,7 @@ from mmpose_ext.models.utils import GatheredSamples
 from mmpose_ext.models.utils.samples import dataset_names_of
 from mmpose_ext.registry import MODELS
 
-from .heads import DistilledHead, distilled_head
+from .heads import AnyStep, DistilledHead, MoreTargets, distilled_head
 from .joint_matching import Metainfo, joints_of, match_joints, named_metainfo
 from .shares import Shares, labels_of, to_device
 from .teacher import Teacher
@@ -167,25 +168,32 @@ class PoseDistiller(TopdownPoseEstimator):
         # The teacher comes first: between the student's forward and backward pass it would throw the student's
         # activations out of the caches, and its own would need memory beside them.
         lesson = self._lesson(inputs, data_samples) if shares.need_teacher(weights) else None
-        feats = self.extract_feat(inputs)
-        if self.alpha < 1:
-            step = self._student.step(feats, data_samples, self.train_cfg, shares.discount_unlabeled)
-        else:
-            step = HeadStep(self._student.outputs(feats), None, {})
+        weights = to_device(weights, inputs.device)
+
+        def weights_of(targets: object) -> Tensor:
+            joint_weights = self._student.joint_weights(targets) if by_codec else None
+            return weights if joint_weights is None else weights * joint_weights
+
+        def targets_of(points: Tensor, scores: Tensor, targets: object) -> object:
+            return self._student.targets_of_points(points, weights_of(targets) * scores)
+
+        more_targets = partial(targets_of, *lesson) if isinstance(lesson, tuple) else None
+        step = self._step(inputs, data_samples, shares, more_targets)
         losses: Losses = {
             name: _scaled(value, 1 - self.alpha) if 'loss' in name else value for name, value in step.losses.items()
         }
-        if lesson is None:
-            return losses
-        weights = to_device(weights, inputs.device)
-        joint_weights = self._student.joint_weights(step.targets) if by_codec else None
-        if joint_weights is not None:
-            weights = weights * joint_weights
         if isinstance(lesson, Tensor):
-            return losses | self._map_losses(step.outputs, lesson, weights)
-        points, scores = lesson
-        values = self._student.point_losses(step.outputs, points, weights * scores)
-        return losses | {f'pd.{name}': value for name, value in values.items()}
+            return losses | self._map_losses(step.outputs, lesson, weights_of(step.targets))
+        return losses | {f'pd.{name}': value for name, value in step.more_losses.items()}
+
+    def _step(self, inputs: Tensor, samples: Samples, shares: Shares, more_targets: MoreTargets | None) -> AnyStep:
+        """The student's step on labels, and on other targets; with alpha=1 on the others alone."""
+        feats = self.extract_feat(inputs)
+        if self.alpha < 1:
+            return self._student.step(feats, samples, self.train_cfg, shares.discount_unlabeled, more_targets)
+        outputs = self._student.outputs(feats)
+        more = {} if more_targets is None else self._student.losses(outputs, more_targets(None))
+        return HeadStep(outputs, None, {}, more)
 
     def _start(self, samples: Samples) -> None:
         """Load the teacher and check the samples: at the first step, or at every one where that costs nothing.

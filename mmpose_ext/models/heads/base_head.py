@@ -1,7 +1,7 @@
 """What every top-down head does in the same way: training step, flip test, decoding, packing."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, cast
 
 import torch
@@ -81,6 +81,10 @@ class BaseHead(MMPoseHead, Generic[RawT, OutputT, TargetT]):
         Names that start with ``loss`` are summed by MMEngine; the others are only logged.
         """
 
+    def losses_of_each(self, outputs: OutputT, targets: Sequence[TargetT]) -> list[dict[str, Tensor]]:
+        """Losses of the same outputs against several sets of targets: :meth:`losses` of each unless overridden."""
+        return [self.losses(outputs, one) for one in targets]
+
     def targets(
         self, batch_data_samples: Samples, device: torch.device, adjust: AdjustTargets | None = None
     ) -> TargetT:
@@ -114,6 +118,7 @@ class BaseHead(MMPoseHead, Generic[RawT, OutputT, TargetT]):
         batch_data_samples: Samples,
         train_cfg: OptConfigType = None,
         adjust_targets: AdjustTargets | None = None,
+        more_targets: Callable[[TargetT], TargetT] | None = None,
     ) -> HeadStep[OutputT, TargetT]:
         """Everything that one training step computes, once.
 
@@ -122,17 +127,19 @@ class BaseHead(MMPoseHead, Generic[RawT, OutputT, TargetT]):
             batch_data_samples: B samples of one person each.
             train_cfg: ``compute_acc=False`` leaves the accuracy out.
             adjust_targets: See :meth:`targets`.
+            more_targets: Called with the targets; the losses against what it returns are computed, too.
         """
         outputs = self.postprocess(self.forward(feats))
         targets = self.targets(batch_data_samples, feats[-1].device, adjust_targets)
-        losses = self.losses(outputs, targets)
+        others = [] if more_targets is None else [more_targets(targets)]
+        losses, *more = self.losses_of_each(outputs, [targets, *others]) if others else [self.losses(outputs, targets)]
         if not batch_data_samples:
             # a mean over no image is 0 / 0 in MMPose's losses
             losses = {name: value.nan_to_num(0.0) for name, value in losses.items()}
         if (train_cfg or {}).get('compute_acc', True):
             with torch.no_grad():
                 losses.update(self.accuracy(outputs, targets))
-        return HeadStep(outputs, targets, losses)
+        return HeadStep(outputs, targets, losses, *more)
 
     def loss(self, feats: Features, batch_data_samples: Samples, train_cfg: OptConfigType = None) -> dict[str, Tensor]:
         """Losses of a batch (MMPose's entry point); arguments are those of :meth:`step`."""

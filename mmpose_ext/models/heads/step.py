@@ -1,7 +1,7 @@
 """The parts of a training step, and the types that heads share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
 from mmpose.structures import PoseDataSample
@@ -29,11 +29,13 @@ class HeadStep(Generic[OutputT, TargetT]):
         outputs: What the losses are computed from.
         targets: What the outputs are compared with.
         losses: Losses, and scalars for the log, by name.
+        more_losses: Losses against other targets, by the same names, if a step was asked for them.
     """
 
     outputs: OutputT
     targets: TargetT
     losses: dict[str, Tensor]
+    more_losses: dict[str, Tensor] = field(default_factory=dict)
 
 
 class StageMaps(NamedTuple):

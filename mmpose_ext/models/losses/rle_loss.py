@@ -1,6 +1,6 @@
 """Residual log-likelihood estimation (RLE, Li et al., ICCV 2021) and the likelihoods it is compared with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import torch
@@ -155,6 +155,19 @@ class RLELoss(WeightedLoss):
         Raises:
             ValueError: If a shape differs.
         """
+        return self.reduce(*self._joint_losses(pred, sigma, target, target_weight))
+
+    def of_each(self, batches: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+        """Losses of batches of the same shapes, each the four arguments of :meth:`forward`; one pass of the flow."""
+        values = self._joint_losses(*(torch.cat(tensors) for tensors in zip(*batches, strict=True)))
+        shape = len(batches), *batches[0][0].shape[:2]
+        errors, counted = (value.view(shape).unbind() for value in values)
+        return [self.reduce(*both) for both in zip(errors, counted, strict=True)]
+
+    def _joint_losses(
+        self, pred: Tensor, sigma: Tensor, target: Tensor, target_weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Weighted losses (B, K) of the joints, and 1 (B, K) for those that count, else 0."""
         sizes = check_shape('pred', pred, 'B K D', **({} if self.flow_model is None else {'D': self.flow_model.dim}))
         check_shape('sigma', sigma, 'B K D', **sizes)
         check_shape('target', target, 'B K D', **sizes)
@@ -166,7 +179,7 @@ class RLELoss(WeightedLoss):
             # anything is computed: a NaN times a weight of 0 would be a NaN in that sum.
             pred, sigma, target = (torch.where(counted, tensor, 0.0) for tensor in (pred, sigma, target))
             errors = (self._axis_losses(pred, sigma, target, counted) * weights).sum(-1)
-            return self.reduce(errors, counted.any(-1).to(dtype))
+            return errors, counted.any(-1).to(dtype)
 
     def coordinates(self, pred: Tensor) -> Tensor:
         """Coordinates (..., D) of predicted means (..., D).

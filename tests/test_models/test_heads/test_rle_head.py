@@ -387,6 +387,29 @@ def test_a_few_steps_of_training_come_near_the_joints(config):
     assert loss < 0  # a density above one, and no reason to stop
 
 
+class TwiceTheLoss(RLEHead):
+    def losses(self, outputs, targets):
+        return {name: 2 * value for name, value in super().losses(outputs, targets).items()}
+
+
+@pytest.mark.parametrize(
+    ('kind', 'loss'),
+    [(RLEHead, LOSS), (RLEHead, dict(LOSS, use_target_weight=False)), (RLEHead, MMPOSES_LOSS), (TwiceTheLoss, LOSS)],
+    ids=['ours', 'without weights', "MMPose's", "of a user's head"],
+)
+def test_a_step_on_two_sets_of_targets(kind, loss):
+    """The losses are those against each; weights of the second are its own."""
+    head = spread(make_head(kind, loss=loss))
+    feats, samples = batch()
+    outputs, targets = head(feats), head.targets(samples, feats[-1].device)
+    others = dict(targets, keypoint_labels=targets['keypoint_labels'] + 0.1)
+    others['keypoint_weights'] = 0.5 * targets['keypoint_weights'].roll(1, 1)
+    step = head.step(feats, samples, more_targets=lambda given: others)
+    torch.testing.assert_close(step.losses['loss_kpt'], head.losses(outputs, targets)['loss_kpt'])
+    torch.testing.assert_close(step.more_losses, head.losses(outputs, others))
+    assert not head.step(feats, samples).more_losses
+
+
 def test_accuracy_can_be_left_out():
     features, samples = batch()
     assert make_head().loss(features, samples, dict(compute_acc=False)).keys() == {'loss_kpt'}

@@ -542,6 +542,25 @@ def test_does_not_wait_for_the_device(monkeypatch, config):
     assert any(wait in name for name in operators.names for wait in waits), 'this test sees a wait'
 
 
+@every_kind
+def test_batches_pass_through_the_flow_together(config):
+    """Their losses and gradients are those of each alone, whatever counts in them."""
+    loss, batches = build(config), [batch(seed=0), batch(seed=1), batch(seed=2)]
+    batches[1][3].zero_()
+    batches[2][2][0, 0] = NAN
+    factors = torch.tensor([1.0, 2.0, 3.0])
+    calls, results = [], []
+    if loss.flow_model is not None:
+        loss.flow_model.register_forward_hook(lambda *_: calls.append(1))
+    for compute in (loss.of_each, lambda batches: [loss(*one) for one in batches]):
+        values = compute(batches)
+        leaves = [leaf for one in batches for leaf in one[:2]] + list(loss.parameters())
+        total = (torch.stack(values) * factors).sum()
+        results.append((torch.stack(values).detach(), torch.autograd.grad(total, leaves, allow_unused=True)))
+    torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
+    assert len(calls) == (0 if loss.flow_model is None else 1 + 3)
+
+
 @pytest.mark.cuda
 def test_a_step_does_not_wait_for_the_gpu():
     loss, inputs = RLELoss().cuda(), [tensor.detach().cuda().requires_grad_() for tensor in batch()]
