@@ -165,8 +165,8 @@ class PoseDistiller(TopdownPoseEstimator):
         shares = Shares(labels_of(data_samples, len(self._indices)), self.alpha, self.alpha_unlabeled)
         by_codec = self.label_weights and self.alpha < 1 and self._student.tells_weights
         weights = shares.weights(self._teacher.selection, self.label_weights and not by_codec)
-        # The teacher comes first: between the student's forward and backward pass it would throw the student's
-        # activations out of the caches, and its own would need memory beside them.
+        # The teacher comes first: between the student's forward and backward pass its activations would need memory
+        # beside the student's.
         lesson = self._lesson(inputs, data_samples) if shares.need_teacher(weights) else None
         weights = to_device(weights, inputs.device)
 
