@@ -391,7 +391,7 @@ PUBLIC = {
     'mmpose_ext.models': ['backbones', 'data_preprocessors', 'distillers', 'heads', 'losses'],
     'mmpose_ext.models.backbones': ['MultiStageResNet', 'StackedHourglass', 'TimmBackbone'],
     'mmpose_ext.models.data_preprocessors': ['DeviceAugmentation', 'PoseDataPreprocessor'],
-    'mmpose_ext.models.distillers': ['PoseDistiller'],
+    'mmpose_ext.models.distillers': ['PoseDistiller', 'without_teacher'],
     'mmpose_ext.models.heads': [
         'AdjustTargets',
         'BaseHead',

@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpose.apis import inference_topdown, init_model
+from mmpose.models.pose_estimators import TopdownPoseEstimator
 from scipy.io import loadmat
 
 from mmpose_ext import config_path, weights
@@ -189,3 +190,18 @@ def test_joints_of_the_skier(name: str) -> None:
     found = predict([str(ROOT / 'docs/images/skier.jpg')], name).frames[0].people.keypoints[0, : len(SKIER)]
     people = People([], np.array([SKIER], float), np.ones((1, len(SKIER)), bool), np.array([110.0]))
     assert pck(found[None], people) >= 0.75
+
+
+def test_a_student_predicts_without_its_teacher() -> None:
+    """Its config trains with another network, which is neither built nor looked for."""
+    config = Config.fromfile(find_model('lsp14-small')[0])
+    assert config.model.type == 'mmpose_ext.PoseDistiller'
+    config.model.teacher.config = 'no such file'
+    model = build_model(config, find_model('lsp14-small')[1])
+    assert type(model) is TopdownPoseEstimator
+    assert config.model.type == 'mmpose_ext.PoseDistiller', "the caller's config stays as it is"
+    named = build_model('lsp14-small')
+    assert model.dataset_meta['keypoint_id2name'] == named.dataset_meta['keypoint_id2name']
+    for (name, value), (other, expected) in zip(model.state_dict().items(), named.state_dict().items(), strict=True):
+        assert name == other
+        assert torch.equal(value, expected), name

@@ -17,6 +17,7 @@ from mmpose.structures import PoseDataSample
 
 from mmpose_ext.checkpoint import load_fitting_weights
 from mmpose_ext.config import find_config
+from mmpose_ext.models.distillers import without_teacher
 from mmpose_ext.models.heads import BaseHead
 from mmpose_ext.runtime.calibration import read_calibration
 from mmpose_ext.runtime.crops import usable_boxes
@@ -57,8 +58,11 @@ def build_model(
     name = 'a config' if isinstance(config, Config) else config
     path = None if isinstance(config, Config) else find_config(config, 'model')
     with named_errors('model', 'a config that builds a model', name):
-        config = Config.fromfile(path) if path is not None else config
-        model = init_model(config, None, device=device)
+        whole = config if isinstance(config, Config) else Config.fromfile(path)
+        student = without_teacher(whole.model)
+        if student is not whole.model:
+            whole = Config(dict(whole.to_dict(), model=student), filename=whole.filename)
+        model = init_model(whole, None, device=device)
     if not isinstance(model, TopdownPoseEstimator):
         raise ValueError(
             f"'model' must be the config of a TopdownPoseEstimator, got {str(name)!r} with {type(model).__name__}"

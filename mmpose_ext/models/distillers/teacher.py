@@ -22,10 +22,18 @@ from .heads import DistilledHead, distilled_head
 from .joint_matching import JointSelection, Metainfo, dataset_metainfo, joints_of, named_metainfo
 from .teacher_images import TeacherImages
 
-__all__ = ['Teacher']
+__all__ = ['Teacher', 'without_teacher']
 
 # arguments of an estimator: what remains of the config of a distilled student that is a teacher itself
 _ESTIMATOR = ('backbone', 'neck', 'head', 'train_cfg', 'test_cfg', 'data_preprocessor', 'init_cfg', 'metainfo')
+
+
+def without_teacher(config: ConfigType) -> ConfigType:
+    """Config of the student alone of a config with ``PoseDistiller``; any other config of a model as it is."""
+    if str(config.get('type')).rpartition('.')[2] != 'PoseDistiller':
+        return config
+    plain = {name: value for name, value in config.items() if name in _ESTIMATOR}
+    return dict(plain, type='mmpose.TopdownPoseEstimator', metainfo=named_metainfo(plain.get('metainfo')))
 
 
 def _read(teacher: ConfigType) -> tuple[ConfigType, Metainfo | str | None, str | None, str | None]:
@@ -166,10 +174,7 @@ class Teacher:
 
 def _build(config: ConfigType, scope: str | None) -> nn.Module:
     """The model of a config; building it does not change the state of the random number generator."""
-    config = copy.deepcopy(config)
-    if str(config['type']).rpartition('.')[2] == 'PoseDistiller':
-        config = {name: value for name, value in config.items() if name in _ESTIMATOR}
-        config |= dict(type='mmpose.TopdownPoseEstimator', metainfo=named_metainfo(config.get('metainfo')))
+    config = without_teacher(copy.deepcopy(config))
     if scope is not None:
         config.setdefault('_scope_', scope)
     with torch.random.fork_rng(devices=[]):
