@@ -149,10 +149,10 @@ def _test_runs(case: TrainingCase, root: Path, workers: int, device: str) -> dic
     config = case_config(case, root, workers)
     plain, cached = (_test_loader(config, root, workers, cached) for cached in (False, True))
     runs = {
-        'MMPose': _run(counterpart(config), plain, root, device, False),
-        'default': _run(config, plain, root, device, True),
-        'tuned': _run(config, cached, root, device, True, True),
-        'bfloat16': _run(config, cached, root, device, True, True, True),
+        'MMPose': _run(counterpart(config), plain, root, device, ours=False),
+        'default': _run(config, plain, root, device, ours=True),
+        'tuned': _run(config, cached, root, device, ours=True, tuned=True),
+        'bfloat16': _run(config, cached, root, device, ours=True, tuned=True, fp16=True),
     }
     weights = runs['default'].model.state_dict()
     for run in runs.values():

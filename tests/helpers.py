@@ -20,6 +20,12 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 FLOOR = 1e-10  # what DARK's official implementation lets the logarithm see at least
+# options that make a network of 0.2 million weights of the synthetic configs with a ResNet-18
+SMALL_NETWORK = {
+    'model.backbone.stem_channels': 8,
+    'model.backbone.base_channels': 8,
+    'model.head.in_channels': 64,
+}
 
 
 # ---------------------------------------------------------------------------------------------

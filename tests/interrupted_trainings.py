@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from helpers import SMALL_NETWORK
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -16,11 +17,8 @@ from mmpose_ext.apis.runtime import load_config
 from mmpose_ext.apis.train import _resume
 
 EPOCHS = 3
-# a network of 0.2 million weights; one image per batch: four steps in an epoch
-OPTIONS = {
-    'model.backbone.stem_channels': 8,
-    'model.backbone.base_channels': 8,
-    'model.head.in_channels': 64,
+# one image per batch: four steps in an epoch
+OPTIONS = SMALL_NETWORK | {
     'train_dataloader.batch_size': 1,
     'train_dataloader.num_workers': 2,
     'train_dataloader.persistent_workers': True,

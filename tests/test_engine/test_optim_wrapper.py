@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers import SMALL_NETWORK
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
@@ -17,12 +18,7 @@ from mmpose_ext.engine import BFloat16OptimWrapper
 from mmpose_ext.models.layers import Prediction, predict_maps
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
-OPTIONS = {
-    'model.backbone.stem_channels': 8,
-    'model.backbone.base_channels': 8,
-    'model.head.in_channels': 64,
-    'train_cfg.val_interval': 1,
-}
+OPTIONS = SMALL_NETWORK | {'train_cfg.val_interval': 1}
 
 
 class Recorder(nn.Module):

@@ -114,8 +114,6 @@ class PoseDistiller(TopdownPoseEstimator):
         self._teacher = Teacher(teacher)
         self._joints = joints_of(type(self.head).__name__, self._student.num_joints, self.metainfo)
         matches = match_joints(self._joints, self._teacher.joints, unmatched_joints)
-        self._matched = np.array([match is not None for match in matches])
-        self._indices = [match or 0 for match in matches]
         self._teacher.adapt(self.data_preprocessor, matches)
         self._check_axes()
         self._check_input_size()
@@ -162,7 +160,7 @@ class PoseDistiller(TopdownPoseEstimator):
             ValueError: If the teacher cannot be loaded, or knows another dataset.
         """
         self._start(data_samples)
-        shares = Shares(labels_of(data_samples, len(self._indices)), self.alpha, self.alpha_unlabeled)
+        shares = Shares(labels_of(data_samples, self._joints.number), self.alpha, self.alpha_unlabeled)
         by_codec = self.label_weights and self.alpha < 1 and self._student.tells_weights
         weights = shares.weights(self._teacher.selection, self.label_weights and not by_codec)
         # The teacher comes first: between the student's forward and backward pass its activations would need memory

@@ -1,7 +1,6 @@
 """Regression of coordinates and of their spread, trained by a likelihood."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from types import MappingProxyType
 from typing import cast
 
@@ -12,7 +11,7 @@ from mmpose.utils.typing import ConfigType, OptConfigType, OptMultiConfig
 from torch import Tensor, nn
 
 from mmpose_ext.codecs import Encoded, Keypoints
-from mmpose_ext.functional import check_choice, upcast
+from mmpose_ext.functional import check_choice, full_precision, upcast
 from mmpose_ext.models.layers import RealNVP
 from mmpose_ext.models.losses import RLELoss
 from mmpose_ext.models.utils import Targets, average_keypoints, axis_weights, mask_joints, needed_targets
@@ -68,8 +67,7 @@ class LikelihoodHead(BaseHead[Tensor, Tensor, Targets]):
         dtype = torch.promote_types(features.dtype, torch.float32)
         features, weight, bias = (upcast(tensor, dtype) for tensor in (features, self.fc.weight, self.fc.bias))
         shape = self.num_joints, self.fc.out_features // self.num_joints
-        # the meta device has no autocast to switch off
-        with nullcontext() if features.is_meta else torch.autocast(features.device.type, enabled=False):
+        with full_precision(features.device):
             # unflatten() would make a constant of the batch in torch's older exporter
             outputs = F.linear(features, weight).view(features.shape[0], *shape)
             if feature_norm:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mmpose_ext.functional import check_shape, standard_normal_log_density, upcast
+from mmpose_ext.functional import check_shape, full_precision, standard_normal_log_density, upcast
 
 __all__ = ['Flow', 'init_near_identity']
 
@@ -108,6 +108,6 @@ class Flow(nn.Module, ABC):
         dtype = torch.promote_types(torch.promote_types(next(self.parameters()).dtype, points.dtype), torch.float32)
         # rows (N, D): a linear layer makes two passes over points with more dimensions
         rows = upcast(points, dtype).reshape(-1, self.dim)
-        with torch.autocast(points.device.type, enabled=False):
+        with full_precision(points.device):
             transformed, log_det = transform(rows)
         return transformed.reshape(points.shape), log_det.view(points.shape[:-1])

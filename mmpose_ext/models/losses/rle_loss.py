@@ -12,6 +12,7 @@ from mmpose_ext.functional import (
     check_choice,
     check_positive,
     check_shape,
+    full_precision,
     has_weight,
     likelihood_loss,
     standardize,
@@ -173,7 +174,7 @@ class RLELoss(WeightedLoss):
         check_shape('target', target, 'B K D', **sizes)
         dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
         pred, sigma, target = (upcast(tensor, dtype) for tensor in (pred, sigma, target))
-        with torch.autocast(pred.device.type, enabled=False):
+        with full_precision(pred.device):
             weights, counted = self._weights(target, target_weight)
             # The gradient of the flow's weights is a sum over all joints. So what does not count becomes 0 before
             # anything is computed: a NaN times a weight of 0 would be a NaN in that sum.

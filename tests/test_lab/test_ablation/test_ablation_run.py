@@ -18,6 +18,7 @@ import psutil
 import pytest
 import torch
 import yaml
+from helpers import SMALL_NETWORK
 from mmengine.runner import CheckpointLoader
 from warm_python import WarmPython
 
@@ -36,9 +37,7 @@ TINY: dict[str, Any] = {
     'train_cfg.val_interval': EPOCHS,
     'train_dataloader.batch_size': 4,
     'default_hooks.logger.interval': 1,
-    'model.backbone.stem_channels': 8,
-    'model.backbone.base_channels': 8,
-    'model.head.in_channels': 64,
+    **SMALL_NETWORK,
     'model.head.deconv_out_channels': [8, 8, 8],
 } | {
     f'{loader}_dataloader.{key}': value

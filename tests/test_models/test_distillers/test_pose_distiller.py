@@ -412,8 +412,12 @@ def test_joints_of_a_data_sets_class(trained):
     teacher = dict(config=model_config(maps_head(16)), metainfo='MpiiDataset')
     model = MODELS.build(distilled_config(teacher, maps_head(14), metainfo='mmpose_ext.LspDataset'))
     names = model._teacher.joints.names
-    assert [names[index] for index in model._indices][:3] == ['right_ankle', 'right_knee', 'right_hip']
-    assert [names[index] for index in model._indices][-2:] == ['upper_neck', 'head_top']
+    assert [names[index] for index in model._teacher.selection.indices][:3] == [
+        'right_ankle',
+        'right_knee',
+        'right_hip',
+    ]
+    assert [names[index] for index in model._teacher.selection.indices][-2:] == ['upper_neck', 'head_top']
     again = distilled_config(dict(config=distilled_config(teacher, maps_head(14), metainfo='mmpose_ext.LspDataset')))
     assert MODELS.build(again | dict(head=maps_head(14)))._teacher.joints.dataset == 'lsp'
     with pytest.raises(ValueError, match=r"'metainfo' must be meta information or the name .*got 'NoDataset'"):
