@@ -83,7 +83,7 @@ def test_the_pair_fits(leaf: Path) -> None:
     model = shapes_of(load(leaf))
     if model.learn == 'maps':
         assert model.head.map_format.sigma == pytest.approx(model._teacher.map_format.sigma)
-    assert model._matched.all()
+    assert model._teacher.selection.matches_all
     if leaf.stem in PAIRS:
         codec = model.teacher.head.decoder
         found = (model.learn, type(model.teacher.backbone).__name__, tuple(codec.heatmap_size), tuple(codec.input_size))
