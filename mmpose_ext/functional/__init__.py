@@ -34,6 +34,7 @@ from .integral_targets import coordinate_labels, depth_labels, disk_targets, one
 from .joint_losses import coordinate_error, heatmap_binary_cross_entropy, heatmap_cross_entropy
 from .likelihood import (
     base_log_density,
+    base_quantiles,
     bounded_log_sigma,
     likelihood_loss,
     standard_normal_log_density,
@@ -60,6 +61,7 @@ __all__ = [
     'average_precision',
     'back_project',
     'base_log_density',
+    'base_quantiles',
     'bounded_log_sigma',
     'calibration_error',
     'cell_sides',

@@ -19,7 +19,14 @@ from torch import Tensor
 
 from .checks import check_choice, check_positive, check_shape
 
-__all__ = ['base_log_density', 'bounded_log_sigma', 'likelihood_loss', 'standard_normal_log_density', 'standardize']
+__all__ = [
+    'base_log_density',
+    'base_quantiles',
+    'bounded_log_sigma',
+    'likelihood_loss',
+    'standard_normal_log_density',
+    'standardize',
+]
 
 _EPSILON = 1e-9  # added to sigma before the division, as in the official implementation and MMPose
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
@@ -118,6 +125,50 @@ def base_log_density(error: Tensor, distribution: str = 'laplace', laplace_densi
     return -error.abs() * math.sqrt(0.5) - _HALF_LOG_2PI
 
 
+def base_quantiles(
+    count: int,
+    dim: int,
+    distribution: str = 'laplace',
+    laplace_density: str = 'exact',
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Tensor:
+    """Points that stand for equal shares of the base density Q: its expectation of a function is their mean.
+
+    On each axis they are the quantiles of ``(i + 1/2) / count``, the midpoints of equally likely intervals.
+
+    Args:
+        count: Points on each axis.
+        dim: Number of axes D.
+        distribution: 'laplace' or 'gaussian'.
+        laplace_density: 'exact' or 'official', see :func:`base_log_density`; 'official' has the scale sqrt(2).
+        dtype: Type of the points.
+        device: Device of the points.
+
+    Returns:
+        (count ** D, D).
+
+    Raises:
+        ValueError: If an argument is none of these.
+
+    Example:
+        >>> base_quantiles(2, 1)
+        tensor([[-0.6931],
+                [ 0.6931]])
+    """
+    check_positive('count', count)
+    check_positive('dim', dim)
+    check_choice('distribution', distribution, ('laplace', 'gaussian'))
+    check_choice('laplace_density', laplace_density, ('exact', 'official'))
+    shares = (torch.arange(count, dtype=dtype, device=device) + 0.5) / count
+    if distribution == 'gaussian':
+        axis = torch.special.ndtri(shares)
+    else:
+        scale = 1.0 if laplace_density == 'exact' else math.sqrt(2)
+        axis = -scale * (shares - 0.5).sign() * torch.log1p(-2 * (shares - 0.5).abs())
+    return torch.cartesian_prod(*[axis] * dim).view(-1, dim)
+
+
 def likelihood_loss(
     log_sigma: Tensor, log_q: Tensor | None, log_g: Tensor | None = None, flow_term: str = 'official'
 ) -> Tensor:
@@ -137,11 +188,13 @@ def likelihood_loss(
     'official' it has ``log G`` D times, and one ``log sigma`` for each of the two densities, as in the official
     implementation and MMPose.
 
-    The paper's ``log s``, with s the integral of Q times G, is left out, as in both implementations. The gradients of
-    the mean and of sigma do not depend on it, but that of the flow would. Without ``log s``, a larger sigma and a
-    narrower flow are the same density except for Q, so that sigmas grow beyond the errors in a training: they rank
-    joints, but are no standard deviations. DLE with 'official' even gains D * (D - 1) nats for each joint when sigma
-    grows by a factor of e, so that sigma grows to its largest value.
+    The paper's ``log s``, with 1 / s the integral of Q times G, is left out, as in both implementations (a caller may
+    add it to ``log_g``, as ``RLELoss(flow_term='normalized')`` does). The gradients of the mean and of sigma do not
+    depend on it, but that of the flow would. Without ``log s``, a larger sigma and a narrower flow are the same density
+    except for Q, so that sigmas grow beyond the errors in a training: they rank joints, but are no standard deviations.
+    Where errors are large, sigmas come near 1, the largest value of a sigmoid, and rank joints less well. DLE with
+    'official' even gains D * (D - 1) nats for each joint when sigma grows by a factor of e, so that sigma grows to its
+    largest value.
 
     Args:
         log_sigma: (B, K, D).

@@ -1,5 +1,6 @@
 """Residual log-likelihood estimation (RLE, Li et al., ICCV 2021) and the likelihoods it is compared with."""
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from mmpose_ext.functional import (
     base_log_density,
+    base_quantiles,
     bounded_log_sigma,
     check_choice,
     check_positive,
@@ -62,8 +64,11 @@ class RLELoss(WeightedLoss):
     By default the values are those of MMPose's ``RLELoss`` with ``use_target_weight=True`` and the same weights, so
     that its checkpoints, learning rates and logs carry over: the exact Laplace density and the official flow term.
     ``laplace_density='official'`` gives the Laplace density of the official implementation, which does not integrate
-    to 1. ``flow_term='once'`` gives the equation of the paper, under which DLE and the basic design are exact
-    likelihoods. A loss below zero is a likelihood above one, which is no error.
+    to 1. ``flow_term='once'`` gives the equation of the paper without its ``log s``, under which DLE and the basic
+    design are exact likelihoods. ``flow_term='normalized'`` gives the whole equation, so that RLE is one, too: 1 / s is
+    the integral of Q times G, here the mean of G at :func:`~mmpose_ext.functional.base_quantiles`, 32 on each axis (16
+    on each of three). Only then sigmas stay as large as the errors; otherwise they grow beyond them. A loss below zero
+    is a likelihood above one, which is no error.
 
     With three axes a joint may lack depth: its weight on the third axis is 0, or its label there is NaN. It is scored
     on x and y by another flow, ``flow_2d``, as in the official implementation. A batch may mix both kinds.
@@ -82,8 +87,8 @@ class RLELoss(WeightedLoss):
         reparameterized: False: the basic design.
         laplace_density: 'exact', as in MMPose, or 'official', as in the official implementation.
         flow_term: 'official', as in the official implementation and MMPose: log G counts on each axis of a joint;
-            'once', as in the paper: it counts once for a joint. The basic design and losses without a flow are the same
-            in both.
+            'once': it counts once for a joint; 'normalized', as in the paper: once, and Q times G is divided by its
+            integral. The basic design and losses without a flow are the same in all, DLE in the last two.
         min_sigma: Smallest sigma, in the unit of the labels.
         use_target_weight: Weight joints; False: all joints with a finite label count alike.
         reduction: 'batch' (as in MMPose), 'valid' or 'all', see :func:`mmpose_ext.functional.weighted_reduce`.
@@ -113,7 +118,7 @@ class RLELoss(WeightedLoss):
         super().__init__(reduction, loss_weight)
         check_choice('q_distribution', q_distribution, ('laplace', 'gaussian'))
         check_choice('laplace_density', laplace_density, ('exact', 'official'))
-        check_choice('flow_term', flow_term, ('official', 'once'))
+        check_choice('flow_term', flow_term, ('official', 'once', 'normalized'))
         check_positive('min_sigma', min_sigma)
         self.residual = residual
         self.q_distribution = q_distribution
@@ -125,6 +130,10 @@ class RLELoss(WeightedLoss):
         self.flow_model = _build_flow(flow)
         self.flow_model_2d = _build_flow(flow_2d)
         self._check_design()
+
+    @property
+    def _is_normalized(self) -> bool:
+        return self.flow_term == 'normalized' and self.residual
 
     def _check_design(self) -> None:
         """Raise a ValueError unless the arguments make one of the designs."""
@@ -196,17 +205,25 @@ class RLELoss(WeightedLoss):
 
         With a flow they are those of its density G, see :meth:`~mmpose_ext.models.layers.Flow.second_moments`. Not
         those of Q times G: without the paper's ``log s``, the gradient of the flow's weights is that of ``-log G``
-        alone, so that G learns the density of the errors whatever Q is. Without a flow they are those of Q; in the
-        basic design, too, but there in the latent space of the flow.
+        alone, so that G learns the density of the errors whatever Q is. With it (``flow_term='normalized'``) they are
+        those of Q times G. Without a flow they are those of Q; in the basic design, too, but there in the latent space
+        of the flow.
 
         Args:
             dim: Number of axes D.
         """
         if self.flow_model is not None and self.reparameterized:
-            return self.flow_model.second_moments()
+            return self._product_moments(self.flow_model) if self._is_normalized else self.flow_model.second_moments()
         exact = 1.0 if self.q_distribution == 'gaussian' else 2.0
         variance = 4.0 if (self.q_distribution, self.laplace_density) == ('laplace', 'official') else exact
         return [[variance * (i == j) for j in range(dim)] for i in range(dim)]
+
+    @torch.no_grad()
+    def _product_moments(self, flow: Flow) -> list[list[float]]:
+        """Second moments (D, D) of the density Q times G, a sum over 128x128 points (40 on each of three axes)."""
+        points = self._base_quantiles(next(flow.parameters()).float(), 128 if flow.dim == 2 else 40, flow.dim)
+        weights = flow.log_prob(points).double().softmax(0)[:, None]
+        return (points.double().t() @ (weights * points)).tolist()
 
     def coordinate_covariances(self, pred: Tensor, covariances: Tensor) -> Tensor:
         """Covariances (..., D, D) of :meth:`coordinates` for those of predicted means.
@@ -253,18 +270,37 @@ class RLELoss(WeightedLoss):
         error = standardize(pred - target, log_sigma)
         log_q = self._log_q(error) if self.residual else None
         log_g = None if self.flow_model is None else self._log_g(self.flow_model, error, counted)
-        return likelihood_loss(log_sigma, log_q, log_g, self.flow_term)
+        return likelihood_loss(log_sigma, log_q, log_g, 'official' if self.flow_term == 'official' else 'once')
 
     def _log_g(self, flow: Flow, error: Tensor, counted: Tensor) -> Tensor:
         """Log density (B, K) of each joint that counts under the flow for its kind, with or without depth."""
         joints = counted.any(-1)
         if self.flow_model_2d is None:
-            return _log_densities(flow, error, joints)
+            return self._log_densities(flow, error, joints)
         has_depth = counted[..., -1]
-        solid = _log_densities(flow, error, has_depth)
-        flat = _log_densities(self.flow_model_2d, error[..., :2], joints & ~has_depth)
-        # with flow_term='once' each of D=3 axes has a third of it, and these joints have two axes
-        return solid + (flat * 1.5 if self.flow_term == 'once' else flat)
+        solid = self._log_densities(flow, error, has_depth)
+        flat = self._log_densities(self.flow_model_2d, error[..., :2], joints & ~has_depth)
+        # unless flow_term='official', each of D=3 axes has a third of it, and these joints have two axes
+        return solid + (flat if self.flow_term == 'official' else flat * 1.5)
+
+    def _log_densities(self, flow: Flow, error: Tensor, chosen: Tensor) -> Tensor:
+        """Log densities (B, K) of the errors that are chosen, with the paper's ``log s`` where it is wanted; else 0."""
+        values = _log_densities(flow, error, chosen)
+        if not self._is_normalized:
+            return values
+        points = self._base_quantiles(error, 32 if flow.dim == 2 else 16, flow.dim)
+        integral = flow.log_prob(points).logsumexp(0) - math.log(len(points)) + flow.dim * self._log_mass
+        return torch.where(chosen, values - integral, values)
+
+    def _base_quantiles(self, like: Tensor, count: int, dim: int) -> Tensor:
+        """Points (count ** D, D) of equal shares of Q, of the type and on the device of a tensor."""
+        return base_quantiles(count, dim, self.q_distribution, self.laplace_density, like.dtype, like.device)
+
+    @property
+    def _log_mass(self) -> float:
+        """Logarithm of the integral of Q on one axis, which the official Laplace density has not at 0."""
+        is_official = self.q_distribution == 'laplace' and self.laplace_density == 'official'
+        return math.log(2 / math.sqrt(math.pi)) if is_official else 0.0
 
     def _log_q(self, error: Tensor) -> Tensor:
         return base_log_density(error, self.q_distribution, self.laplace_density)

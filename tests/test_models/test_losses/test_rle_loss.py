@@ -1,4 +1,5 @@
 import copy
+import itertools
 import math
 import pickle
 from importlib.util import find_spec
@@ -30,6 +31,9 @@ KINDS = {
     'RLE-gaussian': dict(q_distribution='gaussian'),
     'RLE-official': dict(laplace_density='official'),
     'RLE-once': dict(flow_term='once'),
+    'RLE-normalized': dict(flow_term='normalized'),
+    'RLE-normalized-gaussian': dict(flow_term='normalized', q_distribution='gaussian'),
+    'RLE-normalized-official': dict(flow_term='normalized', laplace_density='official'),
     'DLE': dict(residual=False),
     'DLE-once': dict(residual=False, flow_term='once'),
     'basic': dict(residual=False, reparameterized=False, q_distribution='gaussian'),
@@ -37,6 +41,8 @@ KINDS = {
     'laplace': dict(flow=None),
     'gaussian': dict(flow=None, q_distribution='gaussian'),
 }
+# those whose exponential is a density of the labels
+LIKELIHOODS = ('RLE-normalized', 'DLE-once', 'basic', 'laplace', 'gaussian')
 every_kind = pytest.mark.parametrize(
     'config',
     [pytest.param(config, id=name) for name, config in KINDS.items()]
@@ -82,6 +88,15 @@ def assert_same(found, expected, **tolerance):
         np.testing.assert_allclose(one, other, **tolerance)
 
 
+def log_integral(loss, base, dim):
+    """Logarithm of the integral of Q times G: Q's mass times the mean of G over equal shares of Q."""
+    official = loss.laplace_density == 'official' and loss.q_distribution == 'laplace'
+    count, scale, mass = 32 if dim == 2 else 16, *((math.sqrt(2), 2 / math.sqrt(math.pi)) if official else (1.0, 1.0))
+    axis = [scale * base.icdf(torch.tensor((i + 0.5) / count, dtype=torch.float64)) for i in range(count)]
+    points = torch.stack([torch.stack(point) for point in itertools.product(axis, repeat=dim)])
+    return (mass**dim * loss.flow_model.log_prob(points).exp().mean()).log()
+
+
 def loss_loop(loss, pred, raw_sigma, target, weight):
     """The loss in float64, joint by joint."""
     loss = copy.deepcopy(loss).double()
@@ -104,6 +119,8 @@ def loss_loop(loss, pred, raw_sigma, target, weight):
         likelihood = (log_q - sigma.log()).sum() if loss.residual else 0.0
         if loss.flow_model is not None:
             log_g = loss.flow_model.log_prob(error)
+            if loss.flow_term == 'normalized' and loss.residual:
+                log_g -= log_integral(loss, base, len(point))
             if loss.flow_term == 'official':
                 likelihood += len(point) * log_g - sigma.log().sum()
             else:
@@ -161,7 +178,7 @@ def test_loss_of_the_loop(config, dim):
     np.testing.assert_allclose(loss(*inputs).item(), loss_loop(loss, *inputs).item(), rtol=1e-5)
 
 
-@pytest.mark.parametrize('name', ['DLE-once', 'basic', 'basic-laplace', 'laplace', 'gaussian'])
+@pytest.mark.parametrize('name', [name for name in KINDS if name.startswith(LIKELIHOODS)])
 def test_a_likelihood_integrates_to_one(name):
     """Over the labels, whatever the network says."""
     loss = build(KINDS[name], strength=0.2)
@@ -436,6 +453,7 @@ def test_reductions(reduction, divisor):
         dict(residual=False, reparameterized=False),
         dict(laplace_density='official'),
         dict(flow_term='once'),
+        dict(flow_term='normalized'),
         dict(min_sigma=0.5),
         dict(use_target_weight=False),
         dict(reduction='valid'),
@@ -525,7 +543,8 @@ def test_joints_that_the_flow_does_not_see_change_nothing(monkeypatch, config, d
     monkeypatch.setattr(torch.compiler, 'is_compiling', lambda: True)
     assert_same(found, gradients(loss, *inputs), rtol=1e-4, atol=1e-5)
     if entered and config.get('reparameterized', True):
-        assert entered[0] < entered[1] == 15
+        joints = [count for count in entered if count < 256]  # the others are base quantiles
+        assert joints[0] < joints[1] == 15
 
 
 @every_kind
@@ -558,7 +577,8 @@ def test_batches_pass_through_the_flow_together(config):
         total = (torch.stack(values) * factors).sum()
         results.append((torch.stack(values).detach(), torch.autograd.grad(total, leaves, allow_unused=True)))
     torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
-    assert len(calls) == (0 if loss.flow_model is None else 1 + 3)
+    passes = 2 if config.get('flow_term') == 'normalized' else 1  # the integral of Q times G takes one of its own
+    assert len(calls) == (0 if loss.flow_model is None else passes * (1 + 3))
 
 
 @pytest.mark.cuda
@@ -594,7 +614,7 @@ def test_compiles(name):
     [
         (dict(q_distribution='cauchy'), "'q_distribution' must be one of 'laplace', 'gaussian', got 'cauchy'"),
         (dict(laplace_density='pi'), "'laplace_density' must be one of 'exact', 'official', got 'pi'"),
-        (dict(flow_term='all'), "'flow_term' must be one of 'official', 'once', got 'all'"),
+        (dict(flow_term='all'), "'flow_term' must be one of 'official', 'once', 'normalized', got 'all'"),
         (dict(reduction='sum'), "'reduction' must be one of 'valid', 'batch', 'all', got 'sum'"),
         (dict(min_sigma=0), "'min_sigma' must be a finite number > 0, got 0"),
         (dict(flow=None, residual=False), "'flow' must be a config with residual=False .*, got None"),

@@ -11,6 +11,7 @@ FLOWS = dict(flow=dict(FLOW, dim=3), flow_2d=FLOW)
 KINDS = {
     'RLE': FLOWS,
     'RLE-once': dict(FLOWS, flow_term='once'),
+    'RLE-normalized': dict(FLOWS, flow_term='normalized'),
     'RLE-official': dict(FLOWS, laplace_density='official', q_distribution='gaussian'),
     'DLE': dict(FLOWS, residual=False),
     'laplace': dict(flow=None),
