@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -7,8 +8,11 @@ from torch.distributions import Laplace, MultivariateNormal, Normal
 
 from mmpose_ext.functional import (
     base_log_density,
+    base_quantiles,
     bounded_log_sigma,
     likelihood_loss,
+    log_overlap,
+    product_moments,
     standard_normal_log_density,
     standardize,
 )
@@ -112,6 +116,59 @@ def test_standard_normal_is_torchs(dim):
     np.testing.assert_allclose(standard_normal_log_density(points), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize('dim', [1, 2, 3])
+@pytest.mark.parametrize(
+    ('distribution', 'laplace_density', 'base'),
+    [
+        ('laplace', 'exact', Laplace(0.0, 1.0)),
+        ('laplace', 'official', Laplace(0.0, math.sqrt(2))),
+        ('gaussian', 'exact', Normal(0.0, 1.0)),
+    ],
+)
+def test_quantiles_are_torchs(dim, distribution, laplace_density, base):
+    found, log_share = base_quantiles(6, dim, distribution, laplace_density, torch.float64)
+    mass = base_log_density(torch.zeros(()), distribution, laplace_density).exp() / base.log_prob(torch.zeros(())).exp()
+    np.testing.assert_allclose(log_share, dim * math.log(mass / 6), rtol=1e-5)
+    axis = [base.icdf(torch.tensor((i + 0.5) / 6, dtype=torch.float64)).item() for i in range(6)]
+    np.testing.assert_allclose(found, np.array(list(itertools.product(axis, repeat=dim))), rtol=1e-6, atol=1e-12)
+    single, _ = base_quantiles(6, dim, distribution, laplace_density)
+    assert single.dtype == torch.float32
+    np.testing.assert_allclose(single, found, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize('dim', [2, 3])
+@pytest.mark.parametrize(
+    ('distribution', 'laplace_density', 'moment'),
+    # integrals of Q, and of Q times the square, over one axis with a standard normal density
+    [
+        ('laplace', 'exact', math.exp(0.5) * math.erfc(math.sqrt(0.5)) / 2),
+        ('laplace', 'official', math.exp(0.25) * math.erfc(0.5) / math.sqrt(2 * math.pi)),
+        ('gaussian', 'exact', 0.5 / math.sqrt(math.pi)),
+    ],
+)
+def test_overlap_with_a_normal_distribution(dim, distribution, laplace_density, moment):
+    found = log_overlap(standard_normal_log_density, dim, distribution, laplace_density)
+    np.testing.assert_allclose(found.exp(), moment**dim, rtol=0.02)
+
+
+@pytest.mark.parametrize('dim', [2, 3])
+def test_moments_of_a_product_are_those_of_a_sum(dim):
+    """The product of two normal densities is one with half of the variance, shifted to the middle."""
+    middle = torch.tensor([1.0, -2.0, 0.5])[:dim]
+    found = product_moments(lambda points: standard_normal_log_density(points - middle), dim, 'gaussian')
+    np.testing.assert_allclose(found, torch.outer(middle, middle) / 4 + torch.eye(dim) / 2, atol=0.01)
+
+
+def test_gradients_of_an_overlap():
+    """Of a normal density under another one, whose overlap is normal in the difference of the means."""
+    middle = torch.tensor([0.7, -0.2], dtype=torch.float64, requires_grad=True)
+    like = torch.zeros((), dtype=torch.float64)
+    value = log_overlap(lambda points: standard_normal_log_density(points - middle), 2, 'gaussian', like=like)
+    assert value.dtype == torch.float64
+    value.backward()
+    np.testing.assert_allclose(middle.grad, -middle.detach() / 2, atol=5e-3)
+
+
 # ---------------------------------------------------------------------------------------------
 # the loss
 
@@ -155,6 +212,14 @@ def test_bad_arguments(change, message):
 def test_bad_distribution(arguments, message):
     with pytest.raises(ValueError, match=message):
         base_log_density(torch.zeros(1), *arguments)
+    with pytest.raises(ValueError, match=message):
+        base_quantiles(2, 2, *arguments)
+
+
+@pytest.mark.parametrize('name', ['count', 'dim'])
+def test_bad_number_of_quantiles(name):
+    with pytest.raises(ValueError, match=f"'{name}' must be a finite number > 0, got 0"):
+        base_quantiles(**dict(count=2, dim=2) | {name: 0})
 
 
 def test_sigma_of_an_infinite_raw_scale():

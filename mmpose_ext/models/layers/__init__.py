@@ -1,7 +1,7 @@
 """Layers that several heads share, and those of the hourglass."""
 
 from .deconv import conv_stack, deconv_stack, final_conv, map_layers, predict_maps
-from .flow import Flow
+from .flow import Flow, log_prob_where
 from .hourglass import Hourglass, PreactBottleneck, Prediction, residual_modules
 from .real_nvp import RealNVP
 from .zuko_flow import ZukoFlow
@@ -16,6 +16,7 @@ __all__ = [
     'conv_stack',
     'deconv_stack',
     'final_conv',
+    'log_prob_where',
     'map_layers',
     'predict_maps',
     'residual_modules',

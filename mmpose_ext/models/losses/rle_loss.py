@@ -1,6 +1,5 @@
 """Residual log-likelihood estimation (RLE, Li et al., ICCV 2021) and the likelihoods it is compared with."""
 
-import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -9,7 +8,6 @@ from torch import Tensor
 
 from mmpose_ext.functional import (
     base_log_density,
-    base_quantiles,
     bounded_log_sigma,
     check_choice,
     check_positive,
@@ -17,10 +15,12 @@ from mmpose_ext.functional import (
     full_precision,
     has_weight,
     likelihood_loss,
+    log_overlap,
+    product_moments,
     standardize,
     upcast,
 )
-from mmpose_ext.models.layers import Flow
+from mmpose_ext.models.layers import Flow, log_prob_where
 from mmpose_ext.registry import MODELS
 
 from .weighted_loss import WeightedLoss
@@ -66,9 +66,8 @@ class RLELoss(WeightedLoss):
     ``laplace_density='official'`` gives the Laplace density of the official implementation, which does not integrate
     to 1. ``flow_term='once'`` gives the equation of the paper without its ``log s``, under which DLE and the basic
     design are exact likelihoods. ``flow_term='normalized'`` gives the whole equation, so that RLE is one, too: 1 / s is
-    the integral of Q times G, here the mean of G at :func:`~mmpose_ext.functional.base_quantiles`, 32 on each axis (16
-    on each of three). Only then sigmas stay as large as the errors; otherwise they grow beyond them. A loss below zero
-    is a likelihood above one, which is no error.
+    the integral of Q times G, see :func:`~mmpose_ext.functional.log_overlap`. Only then sigmas stay as large as the
+    errors; otherwise they grow beyond them. A loss below zero is a likelihood above one, which is no error.
 
     With three axes a joint may lack depth: its weight on the third axis is 0, or its label there is NaN. It is scored
     on x and y by another flow, ``flow_2d``, as in the official implementation. A batch may mix both kinds.
@@ -124,16 +123,14 @@ class RLELoss(WeightedLoss):
         self.q_distribution = q_distribution
         self.reparameterized = reparameterized
         self.laplace_density = laplace_density
+        self._base = q_distribution, laplace_density
         self.flow_term = flow_term
+        self._is_normalized = residual and flow_term == 'normalized'
         self.min_sigma = min_sigma
         self.use_target_weight = use_target_weight
         self.flow_model = _build_flow(flow)
         self.flow_model_2d = _build_flow(flow_2d)
         self._check_design()
-
-    @property
-    def _is_normalized(self) -> bool:
-        return self.flow_term == 'normalized' and self.residual
 
     def _check_design(self) -> None:
         """Raise a ValueError unless the arguments make one of the designs."""
@@ -205,25 +202,21 @@ class RLELoss(WeightedLoss):
 
         With a flow they are those of its density G, see :meth:`~mmpose_ext.models.layers.Flow.second_moments`. Not
         those of Q times G: without the paper's ``log s``, the gradient of the flow's weights is that of ``-log G``
-        alone, so that G learns the density of the errors whatever Q is. With it (``flow_term='normalized'``) they are
-        those of Q times G. Without a flow they are those of Q; in the basic design, too, but there in the latent space
-        of the flow.
+        alone, so that G learns the density of the errors whatever Q is. With it they are those of Q times G. Without a
+        flow they are those of Q; in the basic design, too, but there in the latent space of the flow.
 
         Args:
             dim: Number of axes D.
         """
-        if self.flow_model is not None and self.reparameterized:
-            return self._product_moments(self.flow_model) if self._is_normalized else self.flow_model.second_moments()
+        flow = self.flow_model
+        if flow is not None and self._is_normalized:
+            like = next(flow.parameters()).detach().float()
+            return product_moments(flow.log_prob, dim, *self._base, like).tolist()
+        if flow is not None and self.reparameterized:
+            return flow.second_moments()
         exact = 1.0 if self.q_distribution == 'gaussian' else 2.0
-        variance = 4.0 if (self.q_distribution, self.laplace_density) == ('laplace', 'official') else exact
+        variance = 4.0 if self._base == ('laplace', 'official') else exact
         return [[variance * (i == j) for j in range(dim)] for i in range(dim)]
-
-    @torch.no_grad()
-    def _product_moments(self, flow: Flow) -> list[list[float]]:
-        """Second moments (D, D) of the density Q times G, a sum over 128x128 points (40 on each of three axes)."""
-        points = self._base_quantiles(next(flow.parameters()).float(), 128 if flow.dim == 2 else 40, flow.dim)
-        weights = flow.log_prob(points).double().softmax(0)[:, None]
-        return (points.double().t() @ (weights * points)).tolist()
 
     def coordinate_covariances(self, pred: Tensor, covariances: Tensor) -> Tensor:
         """Covariances (..., D, D) of :meth:`coordinates` for those of predicted means.
@@ -264,20 +257,19 @@ class RLELoss(WeightedLoss):
         if self.flow_model is not None and not self.reparameterized:
             latent, log_det = self.flow_model(target)
             latent_error = standardize(pred - latent, log_sigma)
-            return likelihood_loss(log_sigma, self._log_q(latent_error), log_det, flow_term='once')
+            return likelihood_loss(log_sigma, base_log_density(latent_error, *self._base), log_det, flow_term='once')
         # The flow depends on the sign of the error. The paper writes (label - prediction); this is the sign of the
         # official implementation and MMPose.
         error = standardize(pred - target, log_sigma)
-        log_q = self._log_q(error) if self.residual else None
+        log_q = base_log_density(error, *self._base) if self.residual else None
         log_g = None if self.flow_model is None else self._log_g(self.flow_model, error, counted)
         return likelihood_loss(log_sigma, log_q, log_g, 'official' if self.flow_term == 'official' else 'once')
 
     def _log_g(self, flow: Flow, error: Tensor, counted: Tensor) -> Tensor:
         """Log density (B, K) of each joint that counts under the flow for its kind, with or without depth."""
-        joints = counted.any(-1)
+        joints, has_depth = counted.any(-1), counted[..., -1]
         if self.flow_model_2d is None:
             return self._log_densities(flow, error, joints)
-        has_depth = counted[..., -1]
         solid = self._log_densities(flow, error, has_depth)
         flat = self._log_densities(self.flow_model_2d, error[..., :2], joints & ~has_depth)
         # unless flow_term='official', each of D=3 axes has a third of it, and these joints have two axes
@@ -285,25 +277,10 @@ class RLELoss(WeightedLoss):
 
     def _log_densities(self, flow: Flow, error: Tensor, chosen: Tensor) -> Tensor:
         """Log densities (B, K) of the errors that are chosen, with the paper's ``log s`` where it is wanted; else 0."""
-        values = _log_densities(flow, error, chosen)
+        values = log_prob_where(flow, chosen, error)
         if not self._is_normalized:
             return values
-        points = self._base_quantiles(error, 32 if flow.dim == 2 else 16, flow.dim)
-        integral = flow.log_prob(points).logsumexp(0) - math.log(len(points)) + flow.dim * self._log_mass
-        return torch.where(chosen, values - integral, values)
-
-    def _base_quantiles(self, like: Tensor, count: int, dim: int) -> Tensor:
-        """Points (count ** D, D) of equal shares of Q, of the type and on the device of a tensor."""
-        return base_quantiles(count, dim, self.q_distribution, self.laplace_density, like.dtype, like.device)
-
-    @property
-    def _log_mass(self) -> float:
-        """Logarithm of the integral of Q on one axis, which the official Laplace density has not at 0."""
-        is_official = self.q_distribution == 'laplace' and self.laplace_density == 'official'
-        return math.log(2 / math.sqrt(math.pi)) if is_official else 0.0
-
-    def _log_q(self, error: Tensor) -> Tensor:
-        return base_log_density(error, self.q_distribution, self.laplace_density)
+        return torch.where(chosen, values - log_overlap(flow.log_prob, flow.dim, *self._base, error), values)
 
     def extra_repr(self) -> str:
         """Settings for ``repr``; the flow has its own."""
@@ -312,15 +289,6 @@ class RLELoss(WeightedLoss):
 
 def _build_flow(config: FlowConfig | None) -> Flow | None:
     return None if config is None else MODELS.build({'_scope_': 'mmpose_ext', **config})
-
-
-def _log_densities(flow: Flow, points: Tensor, chosen: Tensor) -> Tensor:
-    """Log densities (...) under a flow of those points (..., D) that are chosen, and 0 for the others."""
-    # On a CPU the others, most often a third, never enter the flow, in which nearly all time of the loss is spent. On
-    # other devices to select points would make the host wait, and no size in a compiled graph depends on data.
-    if points.device.type == 'cpu' and not torch.compiler.is_compiling() and chosen.any():
-        return points.new_zeros(chosen.shape).masked_scatter(chosen, flow.log_prob(points[chosen]))
-    return torch.where(chosen, flow.log_prob(torch.where(chosen[..., None], points, 0.0)), 0.0)
 
 
 def _has_label(target: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from mmpose.models.losses import RLELoss as MMPoseRLELoss
 from test_contracts import HEADS, build_head, features_of
 
 from mmpose_ext.codecs import KeypointCodec, Keypoints, RegressionLabel, keypoint_codec
-from mmpose_ext.functional import render_gaussians, soft_argmax, spatial_softmax
+from mmpose_ext.functional import base_log_density, render_gaussians, soft_argmax, spatial_softmax
 from mmpose_ext.models.heads import RLEHead
 from mmpose_ext.models.layers import RealNVP
 from mmpose_ext.models.losses import RLELoss
@@ -196,6 +196,21 @@ def test_with_a_flow_covariances_are_those_of_errors_that_follow_it():
         torch.testing.assert_close(
             found[joint].double(), differences.t() @ differences / len(errors), rtol=0.03, atol=0.01
         )
+
+
+@pytest.mark.parametrize('dim', [2, 3])
+@pytest.mark.parametrize('q_distribution', ['laplace', 'gaussian'])
+def test_normalized_errors_follow_the_product_of_both_densities(dim, q_distribution):
+    loss = RLELoss(dict(type='RealNVP', dim=dim), flow_term='normalized', q_distribution=q_distribution)
+    loss.flow_model = flow = trained_like_flow(dim)
+    side = torch.linspace(-12, 12, 961 if dim == 2 else 121, dtype=torch.float64)
+    points = torch.cartesian_prod(*[side] * dim)
+    with torch.no_grad():
+        density = (base_log_density(points, q_distribution).sum(-1) + flow.log_prob(points.float()).double()).exp()
+    expected = (points * density[:, None]).t() @ points / density.sum()
+    torch.testing.assert_close(
+        torch.tensor(loss.error_moments(dim), dtype=torch.float64), expected, rtol=0.02, atol=0.01
+    )
 
 
 def test_moments_are_computed_once_until_weights_change(monkeypatch):
