@@ -78,17 +78,17 @@ class LikelihoodHead(BaseHead[Tensor, Tensor, Targets]):
 
     def losses(self, outputs: Tensor, targets: Targets) -> dict[str, Tensor]:
         """``loss_kpt``, the negative log-likelihood of ``keypoint_labels``, with weights of joints and of depths."""
-        return dict(loss_kpt=self.loss_module(*self._loss_arguments(outputs, targets)))
+        return dict(loss_kpt=self.loss_module(*self.loss_arguments(outputs, targets)))
 
     def losses_of_each(self, outputs: Tensor, targets: Sequence[Targets]) -> list[dict[str, Tensor]]:
         """Losses against several sets of targets; the flow, which takes most of their time, is evaluated once."""
         # a subclass may have other losses
         if type(self).losses is not LikelihoodHead.losses or not isinstance(self.loss_module, RLELoss):
             return super().losses_of_each(outputs, targets)
-        values = self.loss_module.of_each([self._loss_arguments(outputs, one) for one in targets])
+        values = self.loss_module.of_each([self.loss_arguments(outputs, one) for one in targets])
         return [dict(loss_kpt=value) for value in values]
 
-    def _loss_arguments(self, outputs: Tensor, targets: Targets) -> list[Tensor]:
+    def loss_arguments(self, outputs: Tensor, targets: Targets) -> list[Tensor]:
         """Points, raw sigmas and labels (B, K, D), and weights (B, K, 1 or D)."""
         (labels,) = needed_targets(targets, 'keypoint_labels')
         # with an axis of length 1 for x and y, without which MMPose's RLELoss cannot multiply by them
