@@ -15,6 +15,7 @@ from mmpose_ext.config import find_config
 from mmpose_ext.functional import standardize
 from mmpose_ext.models.heads.rle_head import FLOWS_3D, LikelihoodHead
 from mmpose_ext.models.losses import RLELoss
+from mmpose_ext.registry import MODELS
 
 __all__ = ['ErrorDistribution', 'distribution_table', 'measure_errors']
 
@@ -100,8 +101,8 @@ def distribution_table(results: Mapping[str, ErrorDistribution]) -> str:
 def _exact_density(config: Mapping[str, object] | None, head: LikelihoodHead) -> RLELoss:
     """The trained loss, as the negative logarithm of a density, its mean over joints."""
     options = dict(config or (FLOWS_3D if head.dim == 3 else {}))
-    options.pop('type', None)
-    exact = RLELoss(**options | dict(flow_term='normalized', reduction='valid', loss_weight=1.0))
+    changed = dict(type='mmpose_ext.RLELoss', flow_term='normalized', reduction='valid', loss_weight=1.0)
+    exact: RLELoss = MODELS.build(options | changed)
     exact.load_state_dict(head.loss_module.state_dict())
     return exact.eval()
 
