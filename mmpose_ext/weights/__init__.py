@@ -34,16 +34,16 @@ class TrainedModel:
 #: The models by name.
 MODELS: Mapping[str, TrainedModel] = {
     'lsp14': TrainedModel(
-        config='dark/dark_efficientnet-lite0_1xb32-16e_lspet-128x128',
+        config='dark/dark_efficientnet-lite0_1xb32-32e_lspet-128x128',
         file='lsp14.pth',
-        sha256='83814a916ab50af0d84a424eccf213a17e3941a132e2f47259dc12b8b869873c',
+        sha256='ba5bf2d7bc7d722664f624531d2fb9ae0f35e8f6ba5ee71bb3a1b2c07df3f60f',
         joints=14,
         summary='DARK with EfficientNet-Lite0 at 128x128, trained on LSPET',
     ),
     'lsp14-small': TrainedModel(
-        config='fpd/fpd_efficientnet-lite0_1xb32-8e_lspet-96x96',
+        config='fpd/fpd_efficientnet-lite0_1xb32-16e_lspet-96x96',
         file='lsp14-small.pth',
-        sha256='e7838008385263ac172c9d103a7cd781a119a611037d0c6abdc2329daea0ff61',
+        sha256='b7d494461e17047dc567018ccdc94e41d8772075623ecb0a4f4a32fcff2b7f7e',
         joints=14,
         summary='EfficientNet-Lite0 up to stride 16 at 96x96, distilled from lsp14 on LSPET',
     ),

@@ -3,7 +3,7 @@
 _base_ = [
     '../_base_/datasets/topdown_lspet-128x128_boxes.py',
     '../_base_/models/efficientnet-lite0.py',
-    '../_base_/schedules/adam_16e.py',
+    '../_base_/schedules/adam_32e.py',
 ]
 
 train_dataloader = dict(batch_size=32)
