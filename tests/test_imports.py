@@ -79,6 +79,7 @@ LAYERS = {
         *('apis', 'runtime', 'models', 'evaluation', 'checkpoint', 'config', 'files'),
         *_BELOW_MODELS,
     ),
+    'mmpose_ext.lab.error_distribution': ('apis', 'models', 'config', *_BELOW_MODELS),
     'mmpose_ext.lab.profiling': ('models', 'compat', 'config', *_BELOW_MODELS),
     'mmpose_ext.lab.quickstart': ('lab', 'apis', 'synthetic', 'models', 'evaluation', 'config', *_BELOW_MODELS),
     'mmpose_ext.lab': (),
