@@ -1,13 +1,14 @@
 """tools/analysis_tools/error_distribution.py against a loop over people and an integral on a grid."""
 
 import math
+import runpy
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmpose.registry import DATASETS
-from small_dataset import with_weights
+from small_dataset import ROOT, with_weights
 
 from mmpose_ext import config_path
 from mmpose_ext.apis.predict import build_model
@@ -16,6 +17,7 @@ from mmpose_ext.lab.error_distribution import ErrorDistribution, distribution_ta
 
 pytestmark = pytest.mark.usefixtures('mmpose_scope')
 
+PROGRAM = str(ROOT / 'tools' / 'analysis_tools' / 'error_distribution.py')
 LOSSES = {
     'RLE': dict(type='mmpose_ext.RLELoss'),
     'Gaussian': dict(type='mmpose_ext.RLELoss', q_distribution='gaussian', flow_term='once', reduction='batch'),
@@ -105,8 +107,29 @@ def test_table():
 @pytest.mark.parametrize('model', ['Laplace'], indirect=True)
 def test_program(model, run_tool):
     config, checkpoint = model
-    printed = run_tool('tools/analysis_tools/error_distribution.py', config, checkpoint, '--names', 'mine')
+    printed = run_tool(PROGRAM, config, checkpoint, '--names', 'mine')
     assert (
         printed.strip().splitlines()[-1]
         == distribution_table({'mine': measure_errors(config, checkpoint)}).splitlines()[-1]
     )
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['one.py'], "'models' must be pairs of a config and a checkpoint, and 'names' one for each of them"),
+        (['{config}', '{weights}', '--names', 'a', 'b'], "'names' one for each of them"),
+        (['no such config', 'w.pth'], "error: 'config' must be "),
+        (['{config}', 'no such weights.pth'], 'error: '),
+        (['{config}', '{weights}'], "error: 'config' must have a head with sigmas and RLELoss, got HeatmapHead"),
+    ],
+)
+def test_wrong_arguments_of_the_program(trained, monkeypatch, capsys, arguments, message):
+    config, weights = trained
+    given = [argument.format(config=config, weights=weights) for argument in arguments]
+    monkeypatch.setattr('sys.argv', ['error_distribution.py', *given])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(PROGRAM, run_name='__main__')
+    assert stop.value.code == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and not printed.out.startswith('|')

@@ -3,9 +3,12 @@
   python tools/analysis_tools/error_distribution.py CONFIG CHECKPOINT [CONFIG CHECKPOINT ...]
 
 For each model: the log-likelihood of a joint, the sigmas, and the errors in units of them.
+
+Exit status: 0; 2 if an argument is wrong, or a model cannot be measured.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -31,7 +34,17 @@ def parse_args() -> tuple[argparse.Namespace, list[tuple[str, str, str]]]:
     return arguments, list(zip(names, configs, checkpoints, strict=True))
 
 
-if __name__ == '__main__':
-    args, models = parse_args()
-    results = {name: measure_errors(config, weights, args.cfg_options) for name, config, weights in models}
+def main() -> int:
+    """Measure the models; the exit status is documented at the top."""
+    arguments, models = parse_args()
+    try:
+        results = {name: measure_errors(config, weights, arguments.cfg_options) for name, config, weights in models}
+    except (ValueError, ImportError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     print(distribution_table(results))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
