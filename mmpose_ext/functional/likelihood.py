@@ -133,8 +133,7 @@ def base_quantiles(
     dim: int,
     distribution: str = 'laplace',
     laplace_density: str = 'exact',
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
+    like: Tensor | None = None,
 ) -> tuple[Tensor, float]:
     """Points that stand for equal shares of the base density Q, for integrals of Q times a function.
 
@@ -146,8 +145,7 @@ def base_quantiles(
         dim: Number of axes D.
         distribution: 'laplace' or 'gaussian'.
         laplace_density: 'exact' or 'official', see :func:`base_log_density`.
-        dtype: Type of the points.
-        device: Device of the points.
+        like: Points have the type and the device of this tensor; None: float32 on the CPU.
 
     Returns:
         Points (count ** D, D), and the logarithm of the share of each.
@@ -165,12 +163,13 @@ def base_quantiles(
     check_positive('dim', dim)
     check_choice('distribution', distribution, ('laplace', 'gaussian'))
     check_choice('laplace_density', laplace_density, ('exact', 'official'))
+    dtype, device = (torch.float32, None) if like is None else (like.dtype, like.device)
     shares = (torch.arange(count, dtype=dtype, device=device) + 0.5) / count
-    # the official Laplace density is one of the scale sqrt(2), times this
-    scale, mass = (1.0, 1.0) if laplace_density == 'exact' else (math.sqrt(2), 2 / math.sqrt(math.pi))
     if distribution == 'gaussian':
         axis, mass = torch.special.ndtri(shares), 1.0
     else:
+        # the official Laplace density is one of the scale sqrt(2), times this mass
+        scale, mass = (1.0, 1.0) if laplace_density == 'exact' else (math.sqrt(2), 2 / math.sqrt(math.pi))
         axis = -scale * (shares - 0.5).sign() * torch.log1p(-2 * (shares - 0.5).abs())
     return torch.cartesian_prod(*[axis] * dim).view(-1, dim), dim * math.log(mass / count)
 
@@ -200,7 +199,7 @@ def log_overlap(
         >>> log_overlap(standard_normal_log_density, 2, 'gaussian').exp()  # 1 / (4 pi) is 0.0796
         tensor(0.0797)
     """
-    points, log_share = _quantiles_like(like, 32 if dim == 2 else 16, dim, distribution, laplace_density)
+    points, log_share = base_quantiles(32 if dim == 2 else 16, dim, distribution, laplace_density, like)
     return log_density(points).logsumexp(0) + log_share
 
 
@@ -220,16 +219,9 @@ def product_moments(
         >>> product_moments(standard_normal_log_density, 2, 'gaussian').diagonal()  # 1 / 2
         tensor([0.5004, 0.5004])
     """
-    points, _ = _quantiles_like(like, 128 if dim == 2 else 40, dim, distribution, laplace_density)
+    points, _ = base_quantiles(128 if dim == 2 else 40, dim, distribution, laplace_density, like)
     weights = log_density(points).softmax(0)[:, None]
     return points.t() @ (weights * points)
-
-
-def _quantiles_like(
-    like: Tensor | None, count: int, dim: int, distribution: str, laplace_density: str
-) -> tuple[Tensor, float]:
-    dtype, device = (torch.float32, None) if like is None else (like.dtype, like.device)
-    return base_quantiles(count, dim, distribution, laplace_density, dtype, device)
 
 
 def likelihood_loss(

@@ -12,14 +12,12 @@ from torch import Tensor
 from mmpose_ext.apis.predict import build_model
 from mmpose_ext.apis.runtime import load_config
 from mmpose_ext.config import find_config
-from mmpose_ext.functional import standardize
+from mmpose_ext.functional import bounded_log_sigma, standardize
 from mmpose_ext.models.heads.rle_head import FLOWS_3D, LikelihoodHead
 from mmpose_ext.models.losses import RLELoss
 from mmpose_ext.registry import MODELS
 
 __all__ = ['ErrorDistribution', 'distribution_table', 'measure_errors']
-
-_SHARES = 0.5, 0.9, 0.99, 0.999
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,11 @@ def measure_errors(
     batches = [_loss_arguments(model, head, batch) for batch in Runner.build_dataloader(loader)]
     points, raw_sigmas, labels, weights = (torch.cat(tensors) for tensors in zip(*batches, strict=True))
     counted = (weights[..., 0] > 0) & labels.isfinite().all(-1)
-    log_sigmas = torch.nn.functional.logsigmoid(raw_sigmas[counted])
+    log_sigmas = bounded_log_sigma(raw_sigmas[counted], density.min_sigma)
     errors = standardize(points[counted] - labels[counted], log_sigmas).abs().flatten()
     with torch.no_grad():
         likelihood = -density(points, raw_sigmas, labels, counted.float()).item()
-    middle, ends = torch.tensor([0.05, 0.5, 0.95]), torch.tensor(_SHARES)
+    middle, ends = torch.tensor([0.05, 0.5, 0.95]), torch.tensor([0.5, 0.9, 0.99, 0.999])
     return ErrorDistribution(
         joints=int(counted.sum()),
         log_likelihood=likelihood,

@@ -126,7 +126,7 @@ def test_standard_normal_is_torchs(dim):
     ],
 )
 def test_quantiles_are_torchs(dim, distribution, laplace_density, base):
-    found, log_share = base_quantiles(6, dim, distribution, laplace_density, torch.float64)
+    found, log_share = base_quantiles(6, dim, distribution, laplace_density, torch.zeros((), dtype=torch.float64))
     mass = base_log_density(torch.zeros(()), distribution, laplace_density).exp() / base.log_prob(torch.zeros(())).exp()
     np.testing.assert_allclose(log_share, dim * math.log(mass / 6), rtol=1e-5)
     axis = [base.icdf(torch.tensor((i + 0.5) / 6, dtype=torch.float64)).item() for i in range(6)]

@@ -64,10 +64,9 @@ class RLELoss(WeightedLoss):
     By default the values are those of MMPose's ``RLELoss`` with ``use_target_weight=True`` and the same weights, so
     that its checkpoints, learning rates and logs carry over: the exact Laplace density and the official flow term.
     ``laplace_density='official'`` gives the Laplace density of the official implementation, which does not integrate
-    to 1. ``flow_term='once'`` gives the equation of the paper without its ``log s``, under which DLE and the basic
-    design are exact likelihoods. ``flow_term='normalized'`` gives the whole equation, so that RLE is one, too: 1 / s is
-    the integral of Q times G, see :func:`~mmpose_ext.functional.log_overlap`. Only then sigmas stay as large as the
-    errors; otherwise they grow beyond them. A loss below zero is a likelihood above one, which is no error.
+    to 1. ``flow_term='once'`` gives the equation of the paper without its ``log s``; DLE and the basic design are exact
+    likelihoods then. ``flow_term='normalized'`` has ``log s``, too (see :func:`~mmpose_ext.functional.log_overlap`), so
+    that RLE is one, and sigmas grow less beyond the errors. A loss below zero is a likelihood above one, no error.
 
     With three axes a joint may lack depth: its weight on the third axis is 0, or its label there is NaN. It is scored
     on x and y by another flow, ``flow_2d``, as in the official implementation. A batch may mix both kinds.
@@ -123,9 +122,7 @@ class RLELoss(WeightedLoss):
         self.q_distribution = q_distribution
         self.reparameterized = reparameterized
         self.laplace_density = laplace_density
-        self._base = q_distribution, laplace_density
         self.flow_term = flow_term
-        self._is_normalized = residual and flow_term == 'normalized'
         self.min_sigma = min_sigma
         self.use_target_weight = use_target_weight
         self.flow_model = _build_flow(flow)
@@ -209,9 +206,8 @@ class RLELoss(WeightedLoss):
             dim: Number of axes D.
         """
         flow = self.flow_model
-        if flow is not None and self._is_normalized:
-            like = next(flow.parameters()).detach().float()
-            return product_moments(flow.log_prob, dim, *self._base, like).tolist()
+        if flow is not None and self.residual and self.flow_term == 'normalized':
+            return product_moments(flow.log_prob, dim, *self._base, next(flow.parameters()).float()).tolist()
         if flow is not None and self.reparameterized:
             return flow.second_moments()
         exact = 1.0 if self.q_distribution == 'gaussian' else 2.0
@@ -278,9 +274,13 @@ class RLELoss(WeightedLoss):
     def _log_densities(self, flow: Flow, error: Tensor, chosen: Tensor) -> Tensor:
         """Log densities (B, K) of the errors that are chosen, with the paper's ``log s`` where it is wanted; else 0."""
         values = log_prob_where(flow, chosen, error)
-        if not self._is_normalized:
+        if not self.residual or self.flow_term != 'normalized':
             return values
         return torch.where(chosen, values - log_overlap(flow.log_prob, flow.dim, *self._base, error), values)
+
+    @property
+    def _base(self) -> tuple[str, str]:
+        return self.q_distribution, self.laplace_density
 
     def extra_repr(self) -> str:
         """Settings for ``repr``; the flow has its own."""
